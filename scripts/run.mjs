@@ -1,0 +1,98 @@
+/**
+ * Runs a TypeScript file of this repository, or vitest, after set-up: `node scripts/run.mjs examples/cifar100/main.ts ...`.
+ *
+ * Node 20 can't strip types, so esbuild bundles the file first; packages stay outside the bundle. It runs in a child
+ * process because the dynamic linker reads LD_LIBRARY_PATH, which set-up may have to extend, only when a process starts.
+ */
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { root } from "./setup/packages.mjs";
+import { fail, SetupError } from "./setup/report.mjs";
+import { setup } from "./setup.mjs";
+
+const [target, ...args] = process.argv.slice(2);
+try {
+  if (!target) throw new SetupError("usage: node scripts/run.mjs FILE.ts|vitest [arguments]");
+  const isHelp = args.some((arg) => arg === "--help" || arg === "-h");
+  const env = setup({ adapter: !isHelp });
+  const file = target === "vitest" ? join(root, "node_modules/vitest/vitest.mjs") : await bundle(target);
+  run([...(target === "vitest" ? [] : ["--enable-source-maps"]), file, ...args], env);
+} catch (error) {
+  fail(error);
+}
+
+/**
+ * @param {string} entry
+ * @returns {Promise<string>} the bundle's path; its name holds a hash of its content, so runs side by side can't collide
+ */
+async function bundle(entry) {
+  if (!existsSync(entry)) throw new SetupError(`there is no file ${entry}`);
+  const esbuild = await import("esbuild");
+  const { outputFiles } = await esbuild
+    .build({
+      entryPoints: [entry],
+      bundle: true,
+      write: false,
+      platform: "node",
+      format: "esm",
+      target: "node20",
+      packages: "external",
+      sourcemap: "inline",
+      sourcesContent: false,
+      alias: { "wgrad/node": "./src/node.ts", "wgrad/testing": "./src/testing.ts", wgrad: "./src/index.ts" },
+      absWorkingDir: root,
+      outdir: join(root, "node_modules/.cache/wgrad"),
+      logLevel: "error",
+    })
+    .catch(() => process.exit(1)); // esbuild has printed what is wrong, and where
+  const code = outputFiles[0]?.contents ?? new Uint8Array();
+  const folder = join(root, "node_modules/.cache/wgrad");
+  const name = entry.replace(/\.ts$/, "").replace(/[^a-z0-9]+/gi, "-");
+  const file = join(folder, `${name}-${createHash("sha256").update(code).digest("hex").slice(0, 12)}.mjs`);
+  mkdirSync(folder, { recursive: true });
+  for (const old of readdirSync(folder).filter((other) => other.startsWith(`${name}-`))) {
+    if (Date.now() - statSync(join(folder, old)).mtimeMs > 86_400_000)
+      rmSync(join(folder, old), { force: true });
+  }
+  writeFileSync(`${file}.${process.pid}`, code);
+  renameSync(`${file}.${process.pid}`, file);
+  return file;
+}
+
+/**
+ * Runs Node with `argv` and passes its exit status on.
+ * @param {string[]} argv
+ * @param {NodeJS.ProcessEnv} env
+ */
+function run(argv, env) {
+  const child = spawn(process.execPath, argv, { stdio: "inherit", env, cwd: root });
+  for (const signal of /** @type {const} */ (["SIGTERM", "SIGHUP"]))
+    process.on(signal, () => child.kill(signal));
+  // Ctrl-C reaches every process of the terminal's group, the child included, which saves its work and ends; so here it's
+  // only outlived. Without a terminal the signal came to this process alone.
+  const fromTerminal = process.platform === "win32" || hasTerminal();
+  process.on("SIGINT", () => fromTerminal || child.kill("SIGINT"));
+  child.on("error", fail);
+  child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal ?? "SIGTERM"]));
+}
+
+function hasTerminal() {
+  try {
+    openSync("/dev/tty", "r");
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,4 @@
+/** stub */
+export function provideAdapter() {
+  return process.env;
+}

@@ -1,0 +1,61 @@
+/**
+ * Installs node_modules when it doesn't hold what package-lock.json asks for. npm leaves its own list of what it
+ * installed in node_modules/.package-lock.json; comparing the two needs no stamp of ours, so it also notices a branch
+ * switch, an interrupted install, or a folder that came from another kind of machine.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SetupError, say } from "./report.mjs";
+
+export const root = fileURLToPath(new URL("../../", import.meta.url));
+
+export function installPackages() {
+  if (isInstalled()) return;
+  say("installing packages (npm ci)");
+  // npm's own script where we run under npm; the shell finds npm (npm.cmd on Windows) otherwise. Packages' install
+  // scripts aren't needed: esbuild and webgpu ship their binaries as files.
+  const args = [
+    "ci",
+    "--include=dev",
+    "--include=optional",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ];
+  const script = process.env.npm_execpath;
+  const options = { cwd: root, encoding: /** @type {const} */ ("utf8") };
+  const result =
+    script && basename(script).startsWith("npm-cli")
+      ? spawnSync(process.execPath, [script, ...args], options)
+      : spawnSync(["npm", ...args].join(" "), { ...options, shell: true });
+  if (result.status === 0) return;
+  const reason = `${result.stderr ?? ""}`.split("\n").find((line) => /^npm (error|ERR!) (?!code)/.test(line));
+  throw new SetupError(
+    `npm ci failed${reason ? ` (${reason.replace(/^npm (error|ERR!) /, "").trim()})` : ""}: check the network, run 'npm ci' to see more, then try again.`,
+  );
+}
+
+/** @typedef {{ version?: string, optional?: boolean, os?: string[], cpu?: string[], libc?: string[] }} LockedPackage */
+
+function isInstalled() {
+  const wanted = readLock(join(root, "package-lock.json"));
+  const present = readLock(join(root, "node_modules/.package-lock.json"));
+  return Object.entries(wanted).every(([path, { version, optional, os, cpu, libc }]) => {
+    if (path === "") return true;
+    const has = present[path];
+    if (has) return has.version === version;
+    // Binaries for other machines are absent, and so is what only those need (which states no platform).
+    return optional && !(os?.includes(process.platform) && cpu?.includes(process.arch) && !libc);
+  });
+}
+
+/**
+ * @param {string} file
+ * @returns {Record<string, LockedPackage>}
+ */
+function readLock(file) {
+  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).packages : {};
+}
