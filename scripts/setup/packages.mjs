@@ -32,9 +32,12 @@ export function installPackages() {
       ? spawnSync(process.execPath, [script, ...args], options)
       : spawnSync(["npm", ...args].join(" "), { ...options, shell: true });
   if (result.status === 0) return;
-  const reason = `${result.stderr ?? ""}`.split("\n").find((line) => /^npm (error|ERR!) (?!code)/.test(line));
+  const lines = `${result.stderr ?? ""}`.split("\n").map((line) => line.replace(/^npm (error|ERR!) ?/, ""));
+  const reason = lines.find(
+    (line) => line && !/^(code|syscall|errno|path|dest|npm |A complete log)/.test(line),
+  );
   throw new SetupError(
-    `npm ci failed${reason ? ` (${reason.replace(/^npm (error|ERR!) /, "").trim()})` : ""}: check the network, run 'npm ci' to see more, then try again.`,
+    `npm ci failed (${reason ?? "no reason given"}): run 'npm ci' to see more; when that works, try again.`,
   );
 }
 
