@@ -1,0 +1,161 @@
+/**
+ * The one place that every GPU command passes through, with the buffers that it reads and writes.
+ *
+ * Dispatches are gathered in one compute pass and submitted together: a submit costs as much as a small kernel. Passes end
+ * only for copies. A `Sink` put in the stream's place receives the commands instead: that's how steps are traced.
+ */
+import type { BufferView } from "./buffers.ts";
+import type { KernelSource, PipelineCache } from "./pipelines.ts";
+import type { UniformSlot } from "./uniforms.ts";
+
+/** One launch of a kernel. `views` are in the order of the kernel's bindings. */
+export interface Dispatch {
+  readonly kernel: KernelSource;
+  readonly views: readonly BufferView[];
+  readonly uniform: UniformSlot | undefined;
+  readonly groups: readonly [x: number, y: number];
+}
+
+/** Receives commands in program order. */
+export interface Sink {
+  dispatch(command: Dispatch): void;
+  copy(source: BufferView, target: BufferView): void;
+  clear(target: BufferView): void;
+}
+
+const commandsPerSubmit = 48;
+const mostBindGroups = 4096;
+
+export class CommandStream implements Sink {
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #pending = 0;
+  #bindGroups = new Map<string, GPUBindGroup>();
+  #sink: Sink | undefined;
+  readonly #device: GPUDevice;
+  readonly #pipelines: PipelineCache;
+
+  constructor(device: GPUDevice, pipelines: PipelineCache) {
+    this.#device = device;
+    this.#pipelines = pipelines;
+  }
+
+  /** Sends the commands that `fn` gives to `sink` and executes none of them. */
+  redirect<T>(sink: Sink, fn: () => T): T {
+    if (this.#sink) throw new Error("[gpu] commands are being traced already; traces can't be nested");
+    this.#sink = sink;
+    try {
+      return fn();
+    } finally {
+      this.#sink = undefined;
+    }
+  }
+
+  dispatch(command: Dispatch): void {
+    if (this.#sink) {
+      this.#sink.dispatch(command);
+      return;
+    }
+    const { kernel, views, uniform, groups } = command;
+    const pipeline = this.#pipelines.get(kernel);
+    this.#pass ??= this.#open().beginComputePass({ label: "kernels" });
+    this.#pass.setPipeline(pipeline.raw);
+    this.#pass.setBindGroup(0, this.#bindGroup(pipeline.id, pipeline.layout, kernel.label, views, uniform));
+    this.#pass.dispatchWorkgroups(...groups);
+    this.#count();
+  }
+
+  /** Copies the bytes of `source` to the start of `target`. */
+  copy(source: BufferView, target: BufferView): void {
+    if (this.#sink) {
+      this.#sink.copy(source, target);
+      return;
+    }
+    this.#copyEncoder().copyBufferToBuffer(
+      source.buffer.raw,
+      source.byteOffset,
+      target.buffer.raw,
+      target.byteOffset,
+      Math.ceil(source.byteLength / 4) * 4,
+    );
+    this.#count();
+  }
+
+  /** Sets the bytes of `target` to zero. */
+  clear(target: BufferView): void {
+    if (this.#sink) {
+      this.#sink.clear(target);
+      return;
+    }
+    this.#copyEncoder().clearBuffer(
+      target.buffer.raw,
+      target.byteOffset,
+      Math.ceil(target.byteLength / 4) * 4,
+    );
+    this.#count();
+  }
+
+  /** Copies to a buffer made for mapping, and submits. */
+  copyOut(source: BufferView, target: GPUBuffer): void {
+    const bytes = Math.ceil(source.byteLength / 4) * 4;
+    this.#copyEncoder().copyBufferToBuffer(source.buffer.raw, source.byteOffset, target, 0, bytes);
+    this.flush();
+  }
+
+  /** Submits what was encoded so far. */
+  flush(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+    if (this.#encoder) this.#device.queue.submit([this.#encoder.finish()]);
+    this.#encoder = undefined;
+    this.#pending = 0;
+  }
+
+  #open(): GPUCommandEncoder {
+    this.#encoder ??= this.#device.createCommandEncoder({ label: "wgrad" });
+    return this.#encoder;
+  }
+
+  #copyEncoder(): GPUCommandEncoder {
+    this.#pass?.end();
+    this.#pass = undefined;
+    return this.#open();
+  }
+
+  #count(): void {
+    this.#pending += 1;
+    if (this.#pending >= commandsPerSubmit) this.flush();
+  }
+
+  #bindGroup(
+    pipelineId: number,
+    layout: GPUBindGroupLayout,
+    label: string,
+    views: readonly BufferView[],
+    uniform: UniformSlot | undefined,
+  ): GPUBindGroup {
+    let key = `${pipelineId}:${uniform?.id ?? ""}`;
+    for (const { buffer, byteOffset, byteLength } of views)
+      key += `,${buffer.id}+${byteOffset}+${byteLength}`;
+    const known = this.#bindGroups.get(key);
+    if (known) return known;
+    const entries: GPUBindGroupEntry[] = views.map(({ buffer, byteOffset, byteLength }, binding) => ({
+      binding,
+      resource: {
+        buffer: buffer.raw,
+        offset: byteOffset,
+        size: Math.max(16, Math.ceil(byteLength / 16) * 16),
+      },
+    }));
+    if (uniform) {
+      entries.push({
+        binding: views.length,
+        resource: { buffer: uniform.raw, offset: uniform.offset, size: 256 },
+      });
+    }
+    const bindGroup = this.#device.createBindGroup({ label, layout, entries });
+    if (this.#bindGroups.size >= mostBindGroups) this.#bindGroups.clear();
+    this.#bindGroups.set(key, bindGroup);
+    return bindGroup;
+  }
+}

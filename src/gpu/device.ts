@@ -1,0 +1,135 @@
+/**
+ * A WebGPU device with what all kernels share: memory, pipelines, the command stream, readback, errors.
+ *
+ * WebGPU reports a mistake long after the call that made it, and skips the work. So the first uncaptured error is kept and
+ * thrown at the next wait, with the label of the object it is about.
+ */
+import { waitQuietly } from "#host";
+import { describeAdapter, type GpuInfo } from "./adapter.ts";
+import { BufferPool, type BufferView, type MemoryUse } from "./buffers.ts";
+import { CommandStream } from "./commands.ts";
+import { PipelineCache } from "./pipelines.ts";
+import { StagingPool } from "./staging.ts";
+import { UniformCache } from "./uniforms.ts";
+
+/** Which configuration each kernel family uses, where the caller wants another than the adapter's own. */
+export type Configurations = Readonly<Record<string, string>>;
+
+export class Device {
+  readonly raw: GPUDevice;
+  readonly configurations: Configurations;
+  readonly info: GpuInfo;
+  readonly limits: GPUSupportedLimits;
+  readonly pipelines: PipelineCache;
+  readonly stream: CommandStream;
+  readonly uniforms: UniformCache;
+  readonly #pool: BufferPool;
+  readonly #staging: StagingPool;
+  readonly #owned: boolean;
+  #error: string | undefined;
+  #destroyed = false;
+
+  /** @param owned whether `destroy` destroys the GPU device too, or leaves it to the application that made it */
+  constructor(raw: GPUDevice, owned: boolean, configurations: Configurations = {}) {
+    this.raw = raw;
+    this.configurations = configurations;
+    const report = (message: string) => {
+      this.#error ??= message;
+    };
+    this.#owned = owned;
+    this.info = describeAdapter(raw);
+    this.limits = raw.limits;
+    this.pipelines = new PipelineCache(raw, report);
+    this.stream = new CommandStream(raw, this.pipelines);
+    this.uniforms = new UniformCache(raw);
+    this.#pool = new BufferPool(raw);
+    this.#staging = new StagingPool(raw, this.stream);
+    raw.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      report(`[gpu] ${event.error.message}`);
+    });
+    raw.lost.then(({ reason, message }) => {
+      if (reason !== "destroyed") report(`[gpu] the device was lost: ${message}`);
+    });
+  }
+
+  get memory(): MemoryUse {
+    return this.#pool.use;
+  }
+
+  /** Memory for `bytes`, holding whatever it held before. Release it as soon as the last command that uses it is given. */
+  allocate(bytes: number, label: string): BufferView {
+    this.#live();
+    return { buffer: this.#pool.acquire(bytes, label), byteOffset: 0, byteLength: bytes };
+  }
+
+  release(view: BufferView): void {
+    this.#pool.release(view.buffer);
+  }
+
+  /** Host to GPU, in program order with the commands given so far. A byte length that isn't a multiple of 4 is padded. */
+  write(view: BufferView, data: ArrayBufferView<ArrayBuffer>): void {
+    this.#live();
+    this.stream.flush();
+    const whole = data.byteLength & ~3;
+    const { raw } = view.buffer;
+    if (whole > 0) this.raw.queue.writeBuffer(raw, view.byteOffset, data.buffer, data.byteOffset, whole);
+    if (whole < data.byteLength) {
+      const tail = new Uint8Array(4);
+      tail.set(new Uint8Array(data.buffer, data.byteOffset + whole, data.byteLength - whole));
+      this.raw.queue.writeBuffer(raw, view.byteOffset + whole, tail);
+    }
+  }
+
+  /** GPU to host, after all commands given so far. @throws Error if one of them failed */
+  async read(view: BufferView): Promise<ArrayBuffer> {
+    this.#live();
+    return this.#checked(this.#staging.read(view));
+  }
+
+  /** Waits until all commands given so far are done. @throws Error if one of them failed */
+  async idle(): Promise<void> {
+    this.#live();
+    this.stream.flush();
+    await this.#checked(waitQuietly(this.raw.queue.onSubmittedWorkDone()));
+  }
+
+  /** Gives free memory back to the driver. */
+  trim(): void {
+    this.stream.flush();
+    this.#pool.trim();
+  }
+
+  /** Frees everything. Idempotent; the process can exit. */
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    this.stream.flush();
+    this.#pool.trim();
+    if (this.#owned) this.raw.destroy();
+  }
+
+  #live(): void {
+    if (this.#destroyed) throw new Error("[gpu] the device was destroyed; make a new one with createGpu()");
+  }
+
+  async #checked<T>(work: Promise<T>): Promise<T> {
+    let result: T;
+    try {
+      result = await work;
+    } catch (cause) {
+      await this.pipelines.settled();
+      throw new Error(this.#takeError() ?? "[gpu] waiting for the device failed", { cause });
+    }
+    await this.pipelines.settled();
+    const message = this.#takeError();
+    if (message) throw new Error(message);
+    return result;
+  }
+
+  #takeError(): string | undefined {
+    const message = this.#error;
+    this.#error = undefined;
+    return message;
+  }
+}

@@ -1,0 +1,15 @@
+/** What differs between hosts: here the browser, which brings its own `navigator.gpu` and event loop. */
+
+/** What to tell a user whose browser offers no WebGPU adapter. */
+export const noAdapterAdvice =
+  "Use a browser with WebGPU (Chrome or Edge 113+, Safari 26+, Firefox 141+) and check that hardware acceleration is on.";
+
+/** The browser's WebGPU entry point, or `undefined` where it has none. */
+export async function openWebGpu(): Promise<GPU | undefined> {
+  return navigator.gpu;
+}
+
+/** Waits for a GPU promise. A browser doesn't poll, so there is nothing to throttle. */
+export function waitQuietly<T>(promise: Promise<T>): Promise<T> {
+  return promise;
+}

@@ -1,0 +1,59 @@
+/**
+ * What differs between hosts: here Node, with Dawn from the `webgpu` package.
+ *
+ * Dawn's event loop hook polls a whole core while any of its promises is pending: half of a two-core machine, which a
+ * software adapter computes on. So every wait goes through `waitQuietly`, which sleeps a millisecond in each turn of the
+ * event loop (measured: up to twice the throughput, at about 1.2 ms a wait).
+ */
+
+/** What to tell a user on whose machine Dawn finds no adapter. */
+export const noAdapterAdvice =
+  "Install a Vulkan driver: on Debian 12 'apt install -t bookworm-backports mesa-vulkan-drivers' (software, runs anywhere); " +
+  "macOS and Windows need a GPU with Metal or Direct3D 12. In a checkout of wgrad, 'npm run setup' does it.";
+
+// Dawn crashes when the object that `create` returned is garbage-collected while a device lives.
+let instance: GPU | undefined;
+
+/** Dawn's entry point. @throws Error that names the package when `webgpu` isn't installed. */
+export async function openWebGpu(): Promise<GPU | undefined> {
+  if (instance) return instance;
+  let dawn: typeof import("webgpu");
+  try {
+    dawn = await import("webgpu");
+  } catch (cause) {
+    throw new Error(
+      "[createGpu] the package 'webgpu' (WebGPU for Node) can't be loaded; run 'npm install webgpu'",
+      { cause },
+    );
+  }
+  // Subgroup operations and unquantised timestamps sit behind this switch.
+  instance = dawn.create(["enable-dawn-features=allow_unsafe_apis"]);
+  return instance;
+}
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+let waiting = 0;
+let ticking = false;
+
+function tick(): void {
+  if (waiting === 0) {
+    ticking = false;
+    return;
+  }
+  Atomics.wait(sleeper, 0, 0, 1);
+  setImmediate(tick);
+}
+
+/** Waits for a GPU promise, giving the polled core back to the adapter in the meantime. */
+export async function waitQuietly<T>(promise: Promise<T>): Promise<T> {
+  waiting += 1;
+  if (!ticking) {
+    ticking = true;
+    setImmediate(tick);
+  }
+  try {
+    return await promise;
+  } finally {
+    waiting -= 1;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Compute pipelines, made once per distinct source.
+ *
+ * The key is the whole WGSL text, constants included, so an entry can't go stale. A pipeline that failed to compile is
+ * reported with message, line and source, and is forgotten, so that a mended kernel of the same name starts afresh.
+ */
+import { shaderStageCompute } from "./flags.ts";
+
+/** How a kernel uses a binding: `write` means that every element is overwritten, `update` that old values matter. */
+export type Access = "read" | "write" | "update";
+
+/** A kernel as the driver sees it. */
+export interface KernelSource {
+  readonly label: string;
+  readonly source: string;
+  /** Access of each storage binding, in order; with `uniform`, the parameters follow as the last binding. */
+  readonly access: readonly Access[];
+  readonly uniform: boolean;
+}
+
+export interface Pipeline {
+  readonly raw: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly id: number;
+}
+
+export class PipelineCache {
+  #pipelines = new Map<string, Pipeline>();
+  #nextId = 1;
+  #checks = new Set<Promise<void>>();
+  readonly #device: GPUDevice;
+  readonly #report: (message: string) => void;
+
+  constructor(device: GPUDevice, report: (message: string) => void) {
+    this.#device = device;
+    this.#report = report;
+  }
+
+  get size(): number {
+    return this.#pipelines.size;
+  }
+
+  has(kernel: KernelSource): boolean {
+    return this.#pipelines.has(kernel.source);
+  }
+
+  /** The pipeline of a kernel, compiled now if it's new. A compile error is reported at the next wait. */
+  get(kernel: KernelSource): Pipeline {
+    const known = this.#pipelines.get(kernel.source);
+    if (known) return known;
+    this.#device.pushErrorScope("validation");
+    const { module, layout, descriptor } = this.#describe(kernel);
+    const raw = this.#device.createComputePipeline(descriptor);
+    const check = this.#device.popErrorScope().then(async (error) => {
+      if (!error) return;
+      this.#pipelines.delete(kernel.source);
+      this.#report(await explain(kernel, module, error.message));
+    });
+    const settled = check.finally(() => this.#checks.delete(settled));
+    this.#checks.add(settled);
+    return this.#store(kernel, raw, layout);
+  }
+
+  /** Compiles a kernel without blocking; several run in parallel where the driver can. @throws Error with message, line and source */
+  async prepare(kernel: KernelSource): Promise<Pipeline> {
+    const known = this.#pipelines.get(kernel.source);
+    if (known) return known;
+    this.#device.pushErrorScope("validation");
+    const { module, layout, descriptor } = this.#describe(kernel);
+    const scope = this.#device.popErrorScope();
+    try {
+      const raw = await this.#device.createComputePipelineAsync(descriptor);
+      return this.#store(kernel, raw, layout);
+    } catch (error) {
+      const message = (await scope)?.message ?? (error instanceof Error ? error.message : String(error));
+      throw new Error(await explain(kernel, module, message), { cause: error });
+    } finally {
+      await scope;
+    }
+  }
+
+  /** Resolves when the outcome of every compilation so far is known. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#checks);
+  }
+
+  #store(kernel: KernelSource, raw: GPUComputePipeline, layout: GPUBindGroupLayout): Pipeline {
+    const pipeline = { raw, layout, id: this.#nextId++ };
+    this.#pipelines.set(kernel.source, pipeline);
+    return pipeline;
+  }
+
+  #describe({ label, source, access, uniform }: KernelSource) {
+    const module = this.#device.createShaderModule({ label, code: source });
+    const buffers: GPUBufferBindingLayout[] = access.map((kind) => ({
+      type: kind === "read" ? "read-only-storage" : "storage",
+    }));
+    if (uniform) buffers.push({ type: "uniform" });
+    const layout = this.#device.createBindGroupLayout({
+      label,
+      entries: buffers.map((buffer, binding) => ({ binding, visibility: shaderStageCompute, buffer })),
+    });
+    const descriptor: GPUComputePipelineDescriptor = {
+      label,
+      layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: "main" },
+    };
+    return { module, layout, descriptor };
+  }
+}
+
+/** A compile error with the lines of WGSL that it's about. */
+async function explain(kernel: KernelSource, module: GPUShaderModule, fallback: string): Promise<string> {
+  const lines = kernel.source.split("\n");
+  const { messages } = await module.getCompilationInfo();
+  const errors = messages.filter((message) => message.type === "error");
+  const details = errors.map(({ message, lineNum, linePos }) => {
+    const from = Math.max(0, lineNum - 3);
+    const excerpt = lines
+      .slice(from, lineNum + 2)
+      .map((line, k) => `${String(from + k + 1).padStart(5)} | ${line}`);
+    return `line ${lineNum}:${linePos}: ${message}\n${excerpt.join("\n")}`;
+  });
+  return `[${kernel.label}] the kernel doesn't compile: ${details.length > 0 ? details.join("\n") : fallback}`;
+}

@@ -1,0 +1,156 @@
+/** `createGpu` and the public `Gpu`: the device with what makes tensors on it. */
+import { type GpuInfo, openDevice } from "../gpu/adapter.ts";
+import type { MemoryUse } from "../gpu/buffers.ts";
+import { type Configurations, Device } from "../gpu/device.ts";
+import { type CompileProgress, precompile } from "../gpu/precompile.ts";
+import { fill } from "../kernels/elementwise.ts";
+import { Rng } from "./rng.ts";
+import { ScopeStack } from "./scopes.ts";
+import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
+import { Storage } from "./storage.ts";
+import { type DType, type HostArray, quads, Tensor, type TensorOptions } from "./tensor.ts";
+
+export interface GpuOptions {
+  /** A device that the application made; `destroy()` leaves it alone. Without it the default adapter is opened. */
+  readonly device?: GPUDevice;
+  readonly powerPreference?: GPUPowerPreference;
+  /** Kernel configurations by family, such as `{ gemm: "plain" }`, in place of the adapter's own. */
+  readonly configurations?: Configurations;
+}
+
+/**
+ * Opens a GPU.
+ * @throws NoAdapterError, which says what to install, where there is no adapter
+ */
+export async function createGpu(options: GpuOptions = {}): Promise<Gpu> {
+  const { powerPreference = "high-performance" } = options;
+  const device = options.device ?? (await openDevice({ powerPreference }));
+  return new Gpu(new Device(device, options.device === undefined, options.configurations));
+}
+
+export class Gpu {
+  /** The layer below, for kernels of one's own. */
+  readonly device: Device;
+  /** @internal */
+  readonly scopes = new ScopeStack();
+  #one: Storage | undefined;
+
+  /** @internal Users call `createGpu`. */
+  constructor(device: Device) {
+    this.device = device;
+  }
+
+  get info(): GpuInfo {
+    return this.device.info;
+  }
+
+  /** Buffers and bytes that exist on the GPU now. */
+  get memory(): MemoryUse {
+    return this.device.memory;
+  }
+
+  /**
+   * A tensor from host data, row-major. Int32Array gives i32, Uint32Array u32, everything else f32.
+   * @param shape `[data.length]` by default
+   * @throws Error if the shape has another number of elements than the data
+   */
+  tensor(
+    data: HostArray | readonly number[],
+    shape: Shape = [data.length],
+    options: TensorOptions = {},
+  ): Tensor {
+    checkShape("tensor", shape);
+    if (sizeOf(shape) !== data.length) {
+      throw new Error(
+        `[tensor] 'shape' ${formatShape(shape)} has ${sizeOf(shape)} elements, but 'data' has ${data.length}`,
+      );
+    }
+    const dtype = data instanceof Int32Array ? "i32" : data instanceof Uint32Array ? "u32" : "f32";
+    const x = this.#make(shape, dtype, options);
+    this.device.write(x.storage, Array.isArray(data) ? new Float32Array(data) : (data as HostArray));
+    return x;
+  }
+
+  /** A tensor of zeros. */
+  zeros(shape: Shape, options: TensorOptions = {}): Tensor {
+    return this.full(shape, 0, options);
+  }
+
+  /** A tensor of one value. */
+  full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+    checkShape("full", shape);
+    const y = this.#make(shape, "f32", options);
+    fill(this.device, { y, n: quads(y), value });
+    return y;
+  }
+
+  /** A random stream; see `Rng`. */
+  rng(seed: number): Rng {
+    return new Rng(this, seed);
+  }
+
+  /**
+   * Runs `fn` and frees every tensor made in it, save what it returns (also in arrays and objects) and what `keep()` marked.
+   * `fn` is synchronous: read results outside.
+   */
+  scope<T>(fn: () => T): T {
+    return this.scopes.run(fn);
+  }
+
+  /** Compiles what `step` needs without running it, with progress: the first real step then runs at full speed. */
+  async precompile(step: () => void, onProgress?: CompileProgress): Promise<void> {
+    await precompile(this.device, () => this.scope(step), onProgress);
+  }
+
+  /** Waits for all work given so far. @throws Error if a kernel failed */
+  async idle(): Promise<void> {
+    await this.device.idle();
+  }
+
+  /** Frees the device. Idempotent; the process can exit. */
+  destroy(): void {
+    this.device.destroy();
+  }
+
+  /** An uninitialised tensor: an op's output, to be overwritten. @internal */
+  empty(shape: Shape, dtype: DType = "f32"): Tensor {
+    return this.#make(shape, dtype, {});
+  }
+
+  /** An uninitialised tensor that its maker releases, whatever scope is open. @internal */
+  temporary(shape: Shape, dtype: DType = "f32"): Tensor {
+    return this.#make(shape, dtype, {}).keep();
+  }
+
+  /** The gradient of the loss with respect to itself. @internal */
+  one(shape: Shape): Tensor {
+    if (!this.#one) {
+      const one = this.full([1], 1).keep();
+      this.#one = one.storage;
+      this.#one.retain();
+    }
+    return new Tensor(this, this.#one, shape, "f32");
+  }
+
+  /** The tensor that holds a leaf's gradient, made at its first use. @internal */
+  gradientOf(x: Tensor): Tensor {
+    if (!x.grad) {
+      const storage = x.gradientHome ?? this.#allocate(x.shape, `gradient of ${x}`);
+      x.grad = new Tensor(this, storage, x.shape, "f32", { name: x.name === "" ? "" : `${x.name}.grad` });
+      this.scopes.tie(x.grad.claim, x.claim);
+    }
+    return x.grad;
+  }
+
+  #make(shape: Shape, dtype: DType, options: TensorOptions): Tensor {
+    return new Tensor(this, this.#allocate(shape, options.name ?? "tensor"), shape, dtype, options);
+  }
+
+  #allocate(shape: Shape, label: string): Storage {
+    return Storage.allocate(
+      this.device,
+      sizeOf(shape) * 4,
+      label === "tensor" ? `tensor ${formatShape(shape)}` : label,
+    );
+  }
+}

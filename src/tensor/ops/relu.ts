@@ -1,0 +1,18 @@
+import { reluBackward, reluForward } from "../../kernels/relu.ts";
+import { record } from "../tape.ts";
+import { emptyLike, quads, type Tensor } from "../tensor.ts";
+
+/**
+ * Rectified linear unit, `y = max(x, 0)`. NaN stays NaN.
+ * @param x any shape
+ * @returns the same shape
+ */
+export function relu(x: Tensor): Tensor {
+  const y = emptyLike(x);
+  const n = quads(x);
+  reluForward(x.device, { x, y, n });
+  return record("relu", y, [x], {
+    saves: [y],
+    backward: (dy, gradients) => gradients.into(x, (dx) => reluBackward(x.device, { y, dy, dx, n })),
+  });
+}

@@ -1,0 +1,37 @@
+/// <reference types="vite/client" />
+/** Every kernel case of every family against its float64 reference, and every kernel in some case. */
+import { describe, expect, it } from "vitest";
+import { allCases } from "../../src/kernels/all.cases.ts";
+import { gpu } from "../support/gpu.ts";
+import { firstError, runCase } from "../support/run-case.ts";
+
+const smallEnough = (elements: number) => elements <= 300_000;
+
+describe("kernels against float64", () => {
+  for (const kernelCase of allCases) {
+    // Large shapes serve the benchmark, which checks them before it times them.
+    if (!Object.values(kernelCase.outputs).every(smallEnough)) continue;
+    const skip = kernelCase.skip?.(gpu.device);
+    it(skip ? `${kernelCase.name} (skipped: ${skip})` : kernelCase.name, async ({ skip: skipTest }) => {
+      if (skip) skipTest(skip);
+      const { outputs, overrun } = await runCase(gpu.device, kernelCase);
+      expect(overrun, "buffers around which something was written").toEqual([]);
+      expect(firstError(kernelCase, outputs, kernelCase.reference(kernelCase.inputs()))).toBeUndefined();
+    });
+  }
+});
+
+describe("coverage", () => {
+  const modules = import.meta.glob<Record<string, unknown>>("../../src/kernels/**/*.ts", { eager: true });
+  const covered = new Set(allCases.flatMap(({ covers }) => covers.map(({ label }) => label)));
+
+  for (const [file, exports] of Object.entries(modules)) {
+    for (const value of Object.values(exports)) {
+      if (typeof value !== "function" || !("source" in value) || !("label" in value)) continue;
+      const { label } = value;
+      it(`${label} of ${file.slice(file.indexOf("kernels/"))} has a case`, () => {
+        expect(covered).toContain(label);
+      });
+    }
+  }
+});
