@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { allCases } from "../../src/kernels/all.cases.ts";
 import { gpu } from "../support/gpu.ts";
-import { firstError, runCase } from "../support/run-case.ts";
+import { firstError, runCase } from "../../src/testing/run-case.ts";
 
 const smallEnough = (elements: number) => elements <= 300_000;
 

@@ -1,7 +1,7 @@
 /** Runs a kernel case on a device: outputs prefilled with NaN, guard words around them. */
-import type { BufferView } from "../../src/gpu/buffers.ts";
-import type { Device } from "../../src/gpu/device.ts";
-import type { HostValues, KernelCase, ReferenceValues } from "../../src/kernels/cases.ts";
+import type { BufferView } from "../gpu/buffers.ts";
+import type { Device } from "../gpu/device.ts";
+import type { HostValues, KernelCase, ReferenceValues } from "../kernels/cases.ts";
 
 const guardWord = 0x7fc0dead;
 const guardBytes = 256;

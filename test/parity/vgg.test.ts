@@ -1,0 +1,126 @@
+/**
+ * VGG against PyTorch in float64: loss, every gradient, five SGD steps, evaluation. Each tensor's relative L2 error may be at
+ * most three times that of PyTorch's own float32.
+ *
+ * make_fixtures.py made the fixtures; those it leaves in build/parity (full width, too large to commit) are tested too.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { type Gpu, nn, optim, softmaxCrossEntropy, type Tensor } from "wgrad";
+import { noise } from "../../src/kernels/cases.ts";
+import { gpu } from "../support/gpu.ts";
+
+interface Fixture {
+  readonly width: number;
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly losses: readonly number[];
+  readonly evaluationLoss: number;
+  readonly lossErrors: readonly number[];
+  readonly evaluationLossError: number;
+  readonly shapes: readonly (readonly number[])[];
+  readonly gradientErrors: readonly number[];
+  readonly parameterErrors: readonly number[];
+}
+
+const folders = ["fixtures", "../../build/parity"].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
+const fixtures = folders
+  .filter((folder) => existsSync(folder))
+  .flatMap((folder) =>
+    readdirSync(folder)
+      .filter((file) => file.endsWith(".json"))
+      .map((file) => `${folder}/${file.slice(0, -5)}`),
+  );
+
+for (const path of fixtures) {
+  const fixture = JSON.parse(readFileSync(`${path}.json`, "utf8")) as Fixture;
+  const truth = new Float32Array(Uint8Array.from(readFileSync(`${path}.bin`)).buffer);
+
+  describe(`VGG of width ${fixture.width} against PyTorch`, () => {
+    it("has its losses, gradients and parameters after five steps", { timeout: 600_000 }, async () => {
+      const model = nn.vgg(gpu, { width: fixture.width, dropout: false });
+      const parameters = model.parameters();
+      expect(parameters.map(({ shape }) => [...shape])).toEqual(fixture.shapes);
+      parameters.forEach((parameter, index) => {
+        parameter.write(initialValues(parameter, index));
+      });
+      const { learningRate: lr, momentum, weightDecay } = fixture;
+      const optimizer = optim.sgd(parameters, { lr, momentum, weightDecay });
+
+      const losses: number[] = [];
+      let gradients: Float32Array[] = [];
+      for (let step = 0; step < fixture.losses.length; step++) {
+        const { images, labels } = batchOf(gpu, step, fixture.batch);
+        const loss = softmaxCrossEntropy(model.forward(images, { training: true }), labels);
+        loss.backward();
+        losses.push(await loss.item());
+        if (step === 0)
+          gradients = await Promise.all(parameters.map(({ grad }) => grad?.data() ?? new Float32Array()));
+        if (step < fixture.losses.length - 1) optimizer.step();
+      }
+      const { images, labels } = batchOf(gpu, fixture.losses.length - 1, fixture.batch);
+      const evaluation = await softmaxCrossEntropy(model.forward(images), labels).item();
+      const finals = await Promise.all(parameters.map((parameter) => parameter.data()));
+
+      const sizes = parameters.map(({ size }) => size);
+      const [trueGradients, trueParameters] = split(truth, sizes);
+      const ratios = {
+        losses: [norm(losses.map((loss, k) => loss / (fixture.losses[k] ?? 0) - 1)) / norm(fixture.lossErrors)],
+        evaluation: [
+          Math.abs(evaluation / fixture.evaluationLoss - 1) / Math.max(fixture.evaluationLossError, 2 ** -24),
+        ],
+        gradients: gradients.map(
+          (gradient, k) => relativeL2(gradient, trueGradients[k] ?? []) / (fixture.gradientErrors[k] ?? 0),
+        ),
+        parameters: finals.map(
+          (parameter, k) =>
+            relativeL2(parameter, trueParameters[k] ?? []) / (fixture.parameterErrors[k] ?? 0),
+        ),
+      };
+      for (const [what, list] of Object.entries(ratios)) {
+        console.log(
+          `width ${fixture.width}, ${what}: error / PyTorch float32's, largest ${Math.max(...list).toFixed(2)}`,
+        );
+        list.forEach((ratio, k) => {
+          expect(ratio, `${what} ${k}: error as a multiple of PyTorch float32's`).toBeLessThanOrEqual(3);
+        });
+      }
+    });
+  });
+}
+
+/** What make_fixtures.py calls `initialise`. */
+function initialValues({ shape, size, name }: Tensor, index: number): Float32Array<ArrayBuffer> {
+  const values = noise(size, index + 1);
+  const fanIn = shape.slice(1).reduce((product, extent) => product * extent, 1);
+  if (shape.length > 1) return values.map((value) => value * Math.sqrt(3 / fanIn));
+  return name.endsWith("gamma") ? values.map((value) => 1 + 0.1 * value) : values.map((value) => 0.1 * value);
+}
+
+/** What make_fixtures.py calls `batch_of`. */
+function batchOf(on: Gpu, step: number, size: number) {
+  const images = on.tensor(noise(size * 32 * 32 * 3, 1000 + step), [size, 32, 32, 3]);
+  return { images, labels: Int32Array.from({ length: size }, (_, row) => (37 * step + 11 * row) % 100) };
+}
+
+function split(values: Float32Array, sizes: readonly number[]): [Float32Array[], Float32Array[]] {
+  let offset = 0;
+  const parts = [...sizes, ...sizes].map((size) => {
+    offset += size;
+    return values.subarray(offset - size, offset);
+  });
+  return [parts.slice(0, sizes.length), parts.slice(sizes.length)];
+}
+
+function norm(values: ArrayLike<number>): number {
+  return Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0));
+}
+
+function relativeL2(values: ArrayLike<number>, reference: ArrayLike<number>): number {
+  return norm(Array.from(reference, (value, k) => (values[k] ?? Number.NaN) - value)) / norm(reference);
+}
