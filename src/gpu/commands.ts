@@ -95,11 +95,10 @@ export class CommandStream implements Sink {
     this.#count();
   }
 
-  /** Copies to a buffer made for mapping, and submits. */
-  copyOut(source: BufferView, target: GPUBuffer): void {
+  /** Copies to a buffer made for mapping. */
+  copyOut(source: BufferView, target: GPUBuffer, targetOffset: number): void {
     const bytes = Math.ceil(source.byteLength / 4) * 4;
-    this.#copyEncoder().copyBufferToBuffer(source.buffer.raw, source.byteOffset, target, 0, bytes);
-    this.flush();
+    this.#copyEncoder().copyBufferToBuffer(source.buffer.raw, source.byteOffset, target, targetOffset, bytes);
   }
 
   /** Submits what was encoded so far. */

@@ -8,6 +8,7 @@ import { waitQuietly } from "#host";
 import { describeAdapter, type GpuInfo } from "./adapter.ts";
 import { BufferPool, type BufferView, type MemoryUse } from "./buffers.ts";
 import { CommandStream } from "./commands.ts";
+import { describeFault, FaultWords, faultBytes } from "./faults.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { StagingPool } from "./staging.ts";
 import { UniformCache } from "./uniforms.ts";
@@ -23,6 +24,8 @@ export class Device {
   readonly pipelines: PipelineCache;
   readonly stream: CommandStream;
   readonly uniforms: UniformCache;
+  /** Where kernels report mistakes that only they can see. */
+  readonly faults: FaultWords;
   readonly #pool: BufferPool;
   readonly #staging: StagingPool;
   readonly #owned: boolean;
@@ -44,6 +47,11 @@ export class Device {
     this.uniforms = new UniformCache(raw);
     this.#pool = new BufferPool(raw);
     this.#staging = new StagingPool(raw, this.stream);
+    this.faults = new FaultWords(() => {
+      const words = this.allocate(faultBytes, "faults");
+      this.write(words, new Uint32Array(faultBytes / 4));
+      return words;
+    });
     raw.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       report(`[gpu] ${event.error.message}`);
@@ -81,10 +89,21 @@ export class Device {
     }
   }
 
-  /** GPU to host, after all commands given so far. @throws Error if one of them failed */
+  /** GPU to host, after all commands given so far. @throws Error if one of them failed or reported a fault */
   async read(view: BufferView): Promise<ArrayBuffer> {
     this.#live();
-    return this.#checked(this.#staging.read(view));
+    const faults = this.faults.existing;
+    if (!faults) {
+      const [bytes = new ArrayBuffer(0)] = await this.#checked(this.#staging.read([view]));
+      return bytes;
+    }
+    const [bytes, words] = await this.#checked(this.#staging.read([view, faults]));
+    const message = words && describeFault(words);
+    if (message) {
+      this.write(faults, new Uint32Array(faultBytes / 4));
+      throw new Error(message);
+    }
+    return bytes ?? new ArrayBuffer(0);
   }
 
   /** Waits until all commands given so far are done. @throws Error if one of them failed */

@@ -14,9 +14,15 @@ export class StagingPool {
     this.#stream = stream;
   }
 
-  /** The bytes of `view` after all commands given so far. */
-  async read(view: BufferView): Promise<ArrayBuffer> {
-    const size = sizeClass(view.byteLength);
+  /** The bytes of each view after all commands given so far, in one copy and one wait. */
+  async read(views: readonly BufferView[]): Promise<ArrayBuffer[]> {
+    const places: { readonly offset: number; readonly byteLength: number }[] = [];
+    let end = 0;
+    for (const { byteLength } of views) {
+      places.push({ offset: end, byteLength });
+      end += Math.max(8, Math.ceil(byteLength / 8) * 8);
+    }
+    const size = sizeClass(end);
     const free = this.#free.get(size) ?? [];
     this.#free.set(size, free);
     const staging =
@@ -26,13 +32,15 @@ export class StagingPool {
         usage: BufferUsage.mapRead | BufferUsage.copyDestination,
         label: `staging ${size}`,
       });
-    this.#stream.copyOut(view, staging);
+    views.forEach((view, index) => {
+      this.#stream.copyOut(view, staging, places[index]?.offset ?? 0);
+    });
+    this.#stream.flush();
     await waitQuietly(staging.mapAsync(mapModeRead));
-    const bytes = staging
-      .getMappedRange(0, Math.max(4, Math.ceil(view.byteLength / 4) * 4))
-      .slice(0, view.byteLength);
+    const mapped = staging.getMappedRange(0, end);
+    const copies = places.map(({ offset, byteLength }) => mapped.slice(offset, offset + byteLength));
     staging.unmap();
     free.push(staging);
-    return bytes;
+    return copies;
   }
 }
