@@ -3,7 +3,16 @@ export { type GpuInfo, NoAdapterError } from "./gpu/adapter.ts";
 export type { MemoryUse } from "./gpu/buffers.ts";
 export type { CompileProgress } from "./gpu/precompile.ts";
 export { createGpu, Gpu, type GpuOptions } from "./tensor/gpu.ts";
+export { type BatchNormOptions, batchNorm } from "./tensor/ops/batch-norm.ts";
+export { type DropoutOptions, dropout } from "./tensor/ops/dropout.ts";
+export { type MaxPool2dOptions, maxPool2d } from "./tensor/ops/max-pool2d.ts";
+export { countCorrect, Metrics, type MetricsResult } from "./tensor/ops/metrics.ts";
 export { relu } from "./tensor/ops/relu.ts";
+export {
+  type Labels,
+  type SoftmaxCrossEntropyOptions,
+  softmaxCrossEntropy,
+} from "./tensor/ops/softmax-cross-entropy.ts";
 export { Rng, type RngState } from "./tensor/rng.ts";
 export { type BackwardOptions, noGrad } from "./tensor/tape.ts";
 export { Tensor, type TensorOptions } from "./tensor/tensor.ts";

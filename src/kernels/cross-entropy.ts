@@ -1,0 +1,271 @@
+/**
+ * Softmax cross-entropy of logits `[rows, classes]` with one label a row, its gradient, and the count of right answers.
+ *
+ * A workgroup takes a row: lanes stride over its classes and combine in a tree, so the order is fixed and neighbouring
+ * lanes load neighbouring logits. The loss is log(sum(exp(x - max))) - (x[label] - max): right at any size of logits. Backward keeps
+ * max and sum, not their log-sum-exp, which at 1e8 has steps of 8.
+ *
+ * A label without a class makes loss and gradient NaN (from a parameter: WGSL has no NaN of its own), reads nothing outside the
+ * row, and is reported as a fault by the reduction over the rows, which sees the first such row.
+ */
+import type { BufferView } from "../gpu/buffers.ts";
+import type { Device } from "../gpu/device.ts";
+import { defineFault } from "../gpu/faults.ts";
+import { kernel, wgsl } from "../gpu/kernel.ts";
+
+const lanes = 64;
+const nan = 0x7fc00000;
+
+const labelFault = defineFault((row, label, classes) => labelMessage(label, row, classes));
+
+/** The message for a label that names no class. */
+export function labelMessage(label: number, row: number, classes: number): string {
+  return (
+    `[softmaxCrossEntropy] label ${label} of row ${row} is no class: there are ${classes} classes, ` +
+    `so labels go from 0 to ${classes - 1}`
+  );
+}
+
+export const crossEntropyRows = kernel("cross_entropy_rows", {
+  read: { logits: "scalar", labels: "i32" },
+  write: { losses: "f32", peaks: "f32", totals: "f32" },
+  params: { rows: "u32", classes: "u32", smoothing: "f32", nan: "u32" },
+  constants: { lanes },
+  workgroupSize: lanes,
+  groups: ({ rows }) => rows,
+  declarations: wgsl`
+    var<workgroup> first: array<f32, lanes>;
+    var<workgroup> second: array<f32, lanes>;`,
+  body: wgsl`
+    let begin = group * params.classes;
+    var peak = logits[begin + min(lane, params.classes - 1u)];
+    for (var class_ = lane + lanes; class_ < params.classes; class_ += lanes) {
+      peak = max(peak, logits[begin + class_]);
+    }
+    first[lane] = peak;
+    for (var half = u32(lanes) / 2u; half > 0u; half /= 2u) {
+      workgroupBarrier();
+      if (lane < half) { first[lane] = max(first[lane], first[lane + half]); }
+    }
+    workgroupBarrier();
+    peak = first[0];
+    workgroupBarrier();
+
+    var total = 0f;
+    var distance = 0f;
+    for (var class_ = lane; class_ < params.classes; class_ += lanes) {
+      let value = logits[begin + class_] - peak;
+      total += exp(value);
+      distance += value;
+    }
+    first[lane] = total;
+    second[lane] = distance;
+    for (var half = u32(lanes) / 2u; half > 0u; half /= 2u) {
+      workgroupBarrier();
+      if (lane < half) {
+        first[lane] += first[lane + half];
+        second[lane] += second[lane + half];
+      }
+    }
+    if (lane > 0u) { return; }
+    let label = labels[group];
+    let valid = label >= 0 && label < i32(params.classes);
+    let log_total = log(first[0]);
+    var loss = log_total - (logits[begin + select(0u, u32(label), valid)] - peak);
+    if (params.smoothing > 0f) {
+      let uniform_loss = log_total - second[0] / f32(params.classes);
+      loss = (1f - params.smoothing) * loss + params.smoothing * uniform_loss;
+    }
+    losses[group] = bitcast<f32>(select(params.nan, bitcast<u32>(loss), valid));
+    peaks[group] = peak;
+    totals[group] = first[0];`,
+});
+
+/** The mean of the rows' losses, and the first row whose label names no class. */
+export const crossEntropyMean = kernel("cross_entropy_mean", {
+  read: { losses: "f32", labels: "i32" },
+  write: { loss: "f32" },
+  update: { faults: "u32" },
+  params: { rows: "u32", classes: "u32", fault: "u32" },
+  constants: { lanes },
+  workgroupSize: lanes,
+  groups: () => 1,
+  declarations: wgsl`
+    var<workgroup> sums: array<f32, lanes>;
+    var<workgroup> bad_rows: array<u32, lanes>;`,
+  body: wgsl`
+    var sum = 0f;
+    var bad_row = params.rows;
+    for (var row = lane; row < params.rows; row += lanes) {
+      sum += losses[row];
+      let label = labels[row];
+      if (label < 0 || label >= i32(params.classes)) { bad_row = min(bad_row, row); }
+    }
+    sums[lane] = sum;
+    bad_rows[lane] = bad_row;
+    for (var half = u32(lanes) / 2u; half > 0u; half /= 2u) {
+      workgroupBarrier();
+      if (lane < half) {
+        sums[lane] += sums[lane + half];
+        bad_rows[lane] = min(bad_rows[lane], bad_rows[lane + half]);
+      }
+    }
+    if (lane > 0u) { return; }
+    loss[0] = sums[0] / f32(params.rows);
+    if (bad_rows[0] < params.rows && faults[0] == 0u) {
+      faults[0] = params.fault;
+      faults[1] = bad_rows[0];
+      faults[2] = bitcast<u32>(labels[bad_rows[0]]);
+      faults[3] = params.classes;
+    }`,
+});
+
+/** dlogits = (softmax(logits) - target) * dloss / rows, where target = (1 - smoothing) * one-hot + smoothing / classes. */
+export const crossEntropyBackward = kernel("cross_entropy_backward", {
+  read: { logits: "scalar", labels: "i32", peaks: "f32", totals: "f32", dloss: "f32" },
+  write: { dlogits: "scalar" },
+  params: { rows: "u32", classes: "u32", smoothing: "f32", nan: "u32" },
+  constants: { lanes },
+  workgroupSize: lanes,
+  groups: ({ rows }) => rows,
+  body: wgsl`
+    let begin = group * params.classes;
+    let peak = peaks[group];
+    let total = totals[group];
+    let scale = dloss[0] / f32(params.rows);
+    let label = labels[group];
+    let valid = label >= 0 && label < i32(params.classes);
+    let elsewhere = params.smoothing / f32(params.classes);
+    for (var class_ = lane; class_ < params.classes; class_ += lanes) {
+      let probability = exp(logits[begin + class_] - peak) / total;
+      let target_ = elsewhere + select(0f, 1f - params.smoothing, i32(class_) == label);
+      let gradient = (probability - target_) * scale;
+      dlogits[begin + class_] = bitcast<f32>(select(params.nan, bitcast<u32>(gradient), valid));
+    }`,
+});
+
+/** Whether the first maximum of each row is its label. Floats are compared as integers of the same order; NaN comes last, as the largest. */
+export const correctRows = kernel("correct_rows", {
+  read: { logits: "scalar", labels: "i32" },
+  write: { hits: "u32" },
+  params: { rows: "u32", classes: "u32" },
+  constants: { lanes },
+  workgroupSize: lanes,
+  groups: ({ rows }) => rows,
+  declarations: wgsl`
+    var<workgroup> ranks: array<u32, lanes>;
+    var<workgroup> classes_: array<u32, lanes>;
+    fn rank(value: f32) -> u32 {
+      let bits = bitcast<u32>(value);
+      let magnitude = bits & 0x7fffffffu;
+      if (magnitude > 0x7f800000u) { return 0xffffffffu; }
+      if (magnitude == 0u) { return 0x80000000u; }
+      return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
+    }`,
+  body: wgsl`
+    let begin = group * params.classes;
+    var best_class = min(lane, params.classes - 1u);
+    var best = rank(logits[begin + best_class]);
+    for (var class_ = lane + lanes; class_ < params.classes; class_ += lanes) {
+      let candidate = rank(logits[begin + class_]);
+      if (candidate > best) {
+        best = candidate;
+        best_class = class_;
+      }
+    }
+    ranks[lane] = best;
+    classes_[lane] = best_class;
+    for (var half = u32(lanes) / 2u; half > 0u; half /= 2u) {
+      workgroupBarrier();
+      if (lane < half) {
+        let other = ranks[lane + half];
+        let earlier = classes_[lane + half] < classes_[lane];
+        if (other > ranks[lane] || (other == ranks[lane] && earlier)) {
+          ranks[lane] = other;
+          classes_[lane] = classes_[lane + half];
+        }
+      }
+    }
+    if (lane > 0u) { return; }
+    hits[group] = select(0u, 1u, i32(classes_[0]) == labels[group]);`,
+});
+
+/** The sum of the hits. */
+export const correctCount = kernel("correct_count", {
+  read: { hits: "u32" },
+  write: { count: "u32" },
+  params: { rows: "u32" },
+  constants: { lanes },
+  workgroupSize: lanes,
+  groups: () => 1,
+  declarations: wgsl`
+    var<workgroup> sums: array<u32, lanes>;`,
+  body: wgsl`
+    var sum = 0u;
+    for (var row = lane; row < params.rows; row += lanes) { sum += hits[row]; }
+    sums[lane] = sum;
+    for (var half = u32(lanes) / 2u; half > 0u; half /= 2u) {
+      workgroupBarrier();
+      if (lane < half) { sums[lane] += sums[lane + half]; }
+    }
+    if (lane > 0u) { return; }
+    count[0] = sums[0];`,
+});
+
+/** metrics += (loss * rows, count, rows). Words: sum of losses (f32), what its rounding lost (f32), right answers, rows. */
+export const metricsAdd = kernel("metrics_add", {
+  read: { loss: "f32", count: "u32" },
+  update: { metrics: "u32" },
+  params: { n: "u32", rows: "u32" },
+  workgroupSize: 1,
+  body: wgsl`
+    if (i >= params.n) { return; }
+    let sum = bitcast<f32>(metrics[0]);
+    let term = loss[0] * f32(params.rows) - bitcast<f32>(metrics[1]);
+    let next = sum + term;
+    metrics[0] = bitcast<u32>(next);
+    metrics[1] = bitcast<u32>((next - sum) - term);
+    metrics[2] += count[0];
+    metrics[3] += params.rows;`,
+});
+
+export interface CrossEntropySize {
+  readonly rows: number;
+  readonly classes: number;
+}
+
+/** The mean loss of the rows; `peaks` and `totals` (a float a row) are for backward. */
+export function crossEntropyLoss(
+  device: Device,
+  views: Readonly<Record<"logits" | "labels" | "loss" | "peaks" | "totals", BufferView>>,
+  size: CrossEntropySize & { readonly smoothing: number },
+): void {
+  const { logits, labels, loss, peaks, totals } = views;
+  const { rows, classes } = size;
+  const losses = device.allocate(rows * 4, "losses");
+  crossEntropyRows(device, { logits, labels, losses, peaks, totals, ...size, nan });
+  const faults = device.faults.view;
+  crossEntropyMean(device, { losses, labels, loss, faults, rows, classes, fault: labelFault });
+  device.release(losses);
+}
+
+export function crossEntropyGrad(
+  device: Device,
+  views: Readonly<Record<"logits" | "labels" | "peaks" | "totals" | "dloss" | "dlogits", BufferView>>,
+  size: CrossEntropySize & { readonly smoothing: number },
+): void {
+  crossEntropyBackward(device, { ...views, ...size, nan });
+}
+
+/** The number of rows whose first maximum is the label. */
+export function countCorrectRows(
+  device: Device,
+  views: Readonly<Record<"logits" | "labels" | "count", BufferView>>,
+  { rows, classes }: CrossEntropySize,
+): void {
+  const { logits, labels, count } = views;
+  const hits = device.allocate(rows * 4, "hits");
+  correctRows(device, { logits, labels, hits, rows, classes });
+  correctCount(device, { hits, count, rows });
+  device.release(hits);
+}

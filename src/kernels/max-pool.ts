@@ -1,0 +1,221 @@
+/**
+ * Max-pool of NHWC images, no padding: y = the largest of each window; its gradient goes to the first place where that is.
+ *
+ * Forward notes in which place of its window each maximum was, so that backward reads one index and one gradient a window
+ * instead of finding it again in x (for 2/2 with vec4: 1.25 quads instead of 5), and x needn't be kept. Four indices share a word.
+ * Channels that don't come in fours, and windows of more than 256 places, take the scalar kernels with a word an index.
+ *
+ * Backward gathers, so every element of dx is written once and overlapping windows need no atomics. Where windows don't
+ * overlap, a lane writes a whole stride's block from one window. A lane keeps a row and a channel and walks along the width:
+ * integer divisions, slow on CPUs, happen once a row.
+ *
+ * A window starts from its first element, not from a constant, so all of -Infinity is right. NaN is larger than
+ * everything and passes; it's told by its bits, since WGSL lets a compiler assume that comparisons never see one.
+ */
+import type { BufferView } from "../gpu/buffers.ts";
+import type { Device } from "../gpu/device.ts";
+import { kernel, wgsl } from "../gpu/kernel.ts";
+
+type Cell = "quad" | "scalar";
+
+/** Places in a window, as many as there are channels in a cell, and as they're stored. */
+const places = {
+  quad: wgsl`
+    alias cell = quad;
+    alias place = vec4u;
+    fn pack(at: vec4u) -> u32 { return at.x | (at.y << 8u) | (at.z << 16u) | (at.w << 24u); }
+    fn unpack(word: u32) -> vec4u { return (vec4u(word) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(0xffu); }
+    fn is_nan(v: quad) -> vec4<bool> { return (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u); }`,
+  scalar: wgsl`
+    alias cell = scalar;
+    alias place = u32;
+    fn pack(at: u32) -> u32 { return at; }
+    fn unpack(word: u32) -> u32 { return word; }
+    fn is_nan(v: scalar) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }`,
+} as const;
+
+const sizes = {
+  n: "u32",
+  columns: "u32",
+  height: "u32",
+  width: "u32",
+  out_height: "u32",
+  out_width: "u32",
+  size_h: "u32",
+  size_w: "u32",
+  stride_h: "u32",
+  stride_w: "u32",
+} as const;
+
+const forward = (label: string, cell: Cell) =>
+  kernel(label, {
+    read: { x: cell },
+    write: { y: cell, indices: "u32" },
+    params: sizes,
+    declarations: places[cell],
+    body: wgsl`
+    if (i >= params.n) { return; }
+    let row = i / params.columns;
+    let column = i - row * params.columns;
+    let image = row / params.out_height;
+    let top = image * params.height + (row - image * params.out_height) * params.stride_h;
+    for (var out = 0u; out < params.out_width; out++) {
+      let left = out * params.stride_w;
+      var best = x[(top * params.width + left) * params.columns + column];
+      var best_at = place(0);
+      for (var h = 0u; h < params.size_h; h++) {
+        for (var w = 0u; w < params.size_w; w++) {
+          let value = x[((top + h) * params.width + left + w) * params.columns + column];
+          let better = (value > best) | is_nan(value);
+          let take = better & !is_nan(best);
+          best = select(best, value, take);
+          best_at = select(best_at, place(h * params.size_w + w), take);
+        }
+      }
+      let k = (row * params.out_width + out) * params.columns + column;
+      y[k] = best;
+      indices[k] = pack(best_at);
+    }`,
+  });
+
+/** y, and the place of each maximum in its window (row-major). */
+export const maxPoolForward = forward("max_pool_forward", "quad");
+export const maxPoolForwardScalar = forward("max_pool_forward_scalar", "scalar");
+
+const backwardDisjoint = (label: string, cell: Cell) =>
+  kernel(label, {
+    read: { dy: cell, indices: "u32" },
+    write: { dx: cell },
+    params: { ...sizes, blocks_h: "u32", blocks_w: "u32" },
+    declarations: places[cell],
+    body: wgsl`
+    if (i >= params.n) { return; }
+    let row = i / params.columns;
+    let column = i - row * params.columns;
+    let image = row / params.blocks_h;
+    let out_row = row - image * params.blocks_h;
+    let top = out_row * params.stride_h;
+    let bottom = min(top + params.stride_h, params.height);
+    for (var out = 0u; out < params.blocks_w; out++) {
+      let left = out * params.stride_w;
+      let right = min(left + params.stride_w, params.width);
+      var gradient = cell(0);
+      var at = place(0);
+      if (out_row < params.out_height && out < params.out_width) {
+        let k = ((image * params.out_height + out_row) * params.out_width + out) * params.columns + column;
+        gradient = dy[k];
+        at = unpack(indices[k]);
+      }
+      for (var h = top; h < bottom; h++) {
+        for (var w = left; w < right; w++) {
+          let inside = h - top < params.size_h && w - left < params.size_w;
+          let here = at == place((h - top) * params.size_w + w - left);
+          dx[((image * params.height + h) * params.width + w) * params.columns + column] =
+            select(cell(0), select(cell(0), gradient, here), inside);
+        }
+      }
+    }`,
+  });
+
+/** dx where the stride is at least the window. Blocks of a stride cover the image, also what no window covers. */
+export const maxPoolBackwardDisjoint = backwardDisjoint("max_pool_backward_disjoint", "quad");
+export const maxPoolBackwardDisjointScalar = backwardDisjoint("max_pool_backward_disjoint_scalar", "scalar");
+
+const backwardOverlapping = (label: string, cell: Cell) =>
+  kernel(label, {
+    read: { dy: cell, indices: "u32" },
+    write: { dx: cell },
+    params: sizes,
+    declarations: `${places[cell]}
+    // The first window that reaches pixel p along an axis.
+    fn first_window(p: u32, size: u32, stride: u32) -> u32 {
+      return select(0u, (p - size) / stride + 1u, p >= size);
+    }`,
+    body: wgsl`
+    if (i >= params.n) { return; }
+    let row = i / params.columns;
+    let column = i - row * params.columns;
+    let image = row / params.height;
+    let h = row - image * params.height;
+    let first_row = first_window(h, params.size_h, params.stride_h);
+    let rows = min(h / params.stride_h + 1u, params.out_height);
+    for (var w = 0u; w < params.width; w++) {
+      let first_column = first_window(w, params.size_w, params.stride_w);
+      let columns = min(w / params.stride_w + 1u, params.out_width);
+      var sum = cell(0);
+      for (var out_row = first_row; out_row < rows; out_row++) {
+        for (var out = first_column; out < columns; out++) {
+          let k = ((image * params.out_height + out_row) * params.out_width + out) * params.columns + column;
+          let at = (h - out_row * params.stride_h) * params.size_w + w - out * params.stride_w;
+          sum += select(cell(0), dy[k], unpack(indices[k]) == place(at));
+        }
+      }
+      dx[(row * params.width + w) * params.columns + column] = sum;
+    }`,
+  });
+
+/** dx where windows overlap: each pixel adds up the windows whose maximum it is. */
+export const maxPoolBackwardOverlapping = backwardOverlapping("max_pool_backward_overlapping", "quad");
+export const maxPoolBackwardOverlappingScalar = backwardOverlapping(
+  "max_pool_backward_overlapping_scalar",
+  "scalar",
+);
+
+/** An image batch `[images, height, width, channels]` and its windows. */
+export interface MaxPoolSize {
+  readonly images: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly size: readonly [height: number, width: number];
+  readonly stride: readonly [height: number, width: number];
+}
+
+/** The output's extents. */
+export function maxPoolOutput({ height, width, size, stride }: MaxPoolSize): [height: number, width: number] {
+  return [Math.floor((height - size[0]) / stride[0]) + 1, Math.floor((width - size[1]) / stride[1]) + 1];
+}
+
+const isVectorized = ({ channels, size }: MaxPoolSize) => channels % 4 === 0 && size[0] * size[1] <= 256;
+
+/** u32 words of the indices. */
+export function maxPoolIndexWords(pool: MaxPoolSize): number {
+  const [outHeight, outWidth] = maxPoolOutput(pool);
+  return (pool.images * outHeight * outWidth * pool.channels) / (isVectorized(pool) ? 4 : 1);
+}
+
+function parameters(pool: MaxPoolSize) {
+  const [out_height, out_width] = maxPoolOutput(pool);
+  const [size_h, size_w] = pool.size;
+  const [stride_h, stride_w] = pool.stride;
+  const columns = isVectorized(pool) ? pool.channels / 4 : pool.channels;
+  const { height, width } = pool;
+  return { columns, height, width, out_height, out_width, size_h, size_w, stride_h, stride_w };
+}
+
+export function maxPoolRun(
+  device: Device,
+  views: { x: BufferView; y: BufferView; indices: BufferView },
+  pool: MaxPoolSize,
+): void {
+  const run = isVectorized(pool) ? maxPoolForward : maxPoolForwardScalar;
+  const sizes = parameters(pool);
+  run(device, { ...views, ...sizes, n: pool.images * sizes.out_height * sizes.columns });
+}
+
+export function maxPoolGrad(
+  device: Device,
+  views: { dy: BufferView; indices: BufferView; dx: BufferView },
+  pool: MaxPoolSize,
+): void {
+  const sizes = parameters(pool);
+  if (sizes.stride_h < sizes.size_h || sizes.stride_w < sizes.size_w) {
+    const run = isVectorized(pool) ? maxPoolBackwardOverlapping : maxPoolBackwardOverlappingScalar;
+    run(device, { ...views, ...sizes, n: pool.images * pool.height * sizes.columns });
+    return;
+  }
+  const run = isVectorized(pool) ? maxPoolBackwardDisjoint : maxPoolBackwardDisjointScalar;
+  const blocks_h = Math.ceil(pool.height / sizes.stride_h);
+  const blocks_w = Math.ceil(pool.width / sizes.stride_w);
+  run(device, { ...views, ...sizes, blocks_h, blocks_w, n: pool.images * blocks_h * sizes.columns });
+}

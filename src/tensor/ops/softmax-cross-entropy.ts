@@ -1,0 +1,86 @@
+import { crossEntropyGrad, crossEntropyLoss, labelMessage } from "../../kernels/cross-entropy.ts";
+import { formatShape } from "../shape.ts";
+import { record } from "../tape.ts";
+import { Tensor } from "../tensor.ts";
+
+/** Class numbers from 0, one a row: host data or an i32 tensor `[N]`. */
+export type Labels = Int32Array<ArrayBuffer> | Tensor;
+
+export interface SoftmaxCrossEntropyOptions {
+  /** The share of the target that is spread over all classes evenly, 0 by default. */
+  readonly labelSmoothing?: number;
+}
+
+/**
+ * Softmax cross-entropy, `mean over rows of -sum over classes of target * log(softmax(logits))`, where the target is
+ * `(1 - labelSmoothing) * one-hot(label) + labelSmoothing / C`, as PyTorch's `cross_entropy`.
+ *
+ * Right for logits of any size. A label that names no class is an error: for an Int32Array here, for a tensor at the next
+ * read of any tensor, with loss and gradient NaN until then.
+ * @param logits `[N, C]`
+ * @param labels `[N]`
+ * @returns a scalar, `[1]`
+ * @throws Error if shapes don't fit, or a label of an Int32Array is out of range
+ */
+export function softmaxCrossEntropy(
+  logits: Tensor,
+  labels: Labels,
+  options: SoftmaxCrossEntropyOptions = {},
+): Tensor {
+  const { labelSmoothing: smoothing = 0 } = options;
+  const { rows, classes } = checkLogits("softmaxCrossEntropy", logits, labels);
+  if (!(smoothing >= 0 && smoothing <= 1)) {
+    throw new Error(`[softmaxCrossEntropy] 'labelSmoothing' must lie in 0 to 1, but got ${smoothing}`);
+  }
+  const { device, gpu } = logits;
+  const size = { rows, classes, smoothing };
+  const labelTensor = labels instanceof Tensor ? labels : uploadLabels(logits, labels);
+  const peaks = gpu.temporary([rows]);
+  const totals = gpu.temporary([rows]);
+  const loss = gpu.empty([1]);
+  crossEntropyLoss(device, { logits, labels: labelTensor, loss, peaks, totals }, size);
+  return record("softmaxCrossEntropy", loss, [logits], {
+    saves: labels instanceof Tensor ? [logits, labels] : [logits],
+    temporaries: labels instanceof Tensor ? [peaks, totals] : [peaks, totals, labelTensor],
+    backward: (dloss, gradients) =>
+      gradients.into(logits, (dlogits) => {
+        const views = { logits, labels: labelTensor, peaks, totals, dloss, dlogits };
+        crossEntropyGrad(device, views, size);
+      }),
+  });
+}
+
+/** The extents of logits that fit the labels. @throws Error if they don't */
+export function checkLogits(op: string, logits: Tensor, labels: Labels): { rows: number; classes: number } {
+  const [rows, classes] = logits.shape;
+  if (logits.shape.length !== 2 || rows === undefined || classes === undefined || logits.dtype !== "f32") {
+    throw new Error(
+      `[${op}] 'logits' must be f32 [N, C], but got ${logits.dtype} ${formatShape(logits.shape)}`,
+    );
+  }
+  if (labels instanceof Tensor) {
+    if (labels.dtype !== "i32" || labels.shape.length !== 1 || labels.size !== rows) {
+      throw new Error(
+        `[${op}] 'labels' must be i32 [${rows}] to match logits ${formatShape(logits.shape)}, ` +
+          `but got ${labels.dtype} ${formatShape(labels.shape)}`,
+      );
+    }
+    return { rows, classes };
+  }
+  if (!(labels instanceof Int32Array) || labels.length !== rows) {
+    throw new Error(
+      `[${op}] 'labels' must be an Int32Array of ${rows} or an i32 tensor [${rows}] to match logits ` +
+        `${formatShape(logits.shape)}, but got ${Object.prototype.toString.call(labels).slice(8, -1)} of ${Reflect.get(labels, "length")}`,
+    );
+  }
+  const row = labels.findIndex((label) => label < 0 || label >= classes);
+  if (row >= 0) throw new Error(labelMessage(labels[row] ?? 0, row, classes));
+  return { rows, classes };
+}
+
+/** Labels of the host as a tensor that the caller releases. */
+export function uploadLabels(logits: Tensor, labels: Int32Array<ArrayBuffer>): Tensor {
+  const tensor = logits.gpu.temporary([labels.length], "i32");
+  logits.device.write(tensor.storage, labels);
+  return tensor;
+}
