@@ -1,13 +1,30 @@
 /** The cases of every kernel family: tests and benchmarks loop over this list. */
+import { batchNormCases } from "./batch-norm.cases.ts";
+import { biasCases } from "./bias.cases.ts";
 import type { KernelCase } from "./cases.ts";
+import { channelSumCases } from "./channel-sum.cases.ts";
+import { conv2dFamilyCases } from "./conv2d/conv2d.cases.ts";
+import { crossEntropyCases, metricsCases } from "./cross-entropy.cases.ts";
+import { dropoutCases } from "./dropout.cases.ts";
 import { elementwiseCases } from "./elementwise.cases.ts";
 import { gatherCases } from "./gather.cases.ts";
+import { gemmCases } from "./gemm/gemm.cases.ts";
+import { maxPoolCases } from "./max-pool.cases.ts";
 import { reluCases } from "./relu.cases.ts";
 import { rngCases } from "./rng.cases.ts";
 
 export const allCases: readonly KernelCase[] = [
+  ...biasCases,
+  ...channelSumCases,
+  ...conv2dFamilyCases,
   ...elementwiseCases,
   ...gatherCases,
+  ...gemmCases,
   ...reluCases,
   ...rngCases,
+  ...batchNormCases,
+  ...crossEntropyCases,
+  ...metricsCases,
+  ...dropoutCases,
+  ...maxPoolCases,
 ];

@@ -1,0 +1,180 @@
+import type { Device } from "../../gpu/device.ts";
+import { type KernelCase, noise, values, view } from "../cases.ts";
+import { type ConfigurationName, subgroupObstacle } from "../configuration.ts";
+import {
+  conv2dForwardReference,
+  conv2dInputGradReference,
+  conv2dWeightGradReference,
+} from "./conv2d.reference.ts";
+import { conv2dConfigurations } from "./conv2d.ts";
+import { conv2dForwardPlain, conv2dInputGradPlain, conv2dWeightGradPlain } from "./plain.ts";
+import { type Conv2dShape, outputExtents, sizesOf } from "./shape.ts";
+
+type Row = readonly [
+  n: number,
+  h: number,
+  w: number,
+  ci: number,
+  co: number,
+  kh: number,
+  kw: number,
+  stride: number,
+  paddingH: number,
+  paddingW: number,
+];
+
+/** Every extent is one, prime, or a neighbour of a tile somewhere, and not only together with easy ones. */
+const odd: readonly Row[] = [
+  [1, 1, 1, 1, 1, 1, 1, 1, 0, 0],
+  [3, 5, 7, 2, 4, 1, 1, 1, 0, 0],
+  [2, 7, 5, 3, 7, 2, 2, 1, 0, 0],
+  [2, 7, 7, 4, 20, 3, 3, 1, 1, 1],
+  [1, 31, 31, 3, 4, 3, 3, 1, 1, 1],
+  [2, 5, 31, 5, 7, 3, 2, 1, 0, 1],
+  [1, 7, 5, 12, 100, 5, 5, 1, 2, 2],
+  [3, 7, 7, 20, 33, 3, 3, 2, 1, 1],
+  [2, 8, 9, 33, 20, 2, 2, 2, 0, 0],
+  [1, 31, 7, 4, 20, 3, 3, 3, 0, 2],
+  [2, 7, 31, 12, 4, 3, 2, 2, 2, 1],
+  [2, 5, 5, 20, 12, 1, 1, 2, 0, 0],
+  [1, 7, 7, 12, 20, 2, 2, 3, 1, 0],
+  [1, 1, 5, 8, 8, 3, 3, 1, 1, 1],
+  [1, 1, 1, 33, 7, 5, 5, 1, 2, 2],
+  [1, 5, 5, 4, 4, 5, 5, 3, 1, 2],
+  [37, 3, 3, 4, 36, 3, 3, 1, 1, 1],
+  [9, 2, 2, 36, 68, 3, 3, 1, 1, 1],
+  [5, 4, 4, 32, 32, 3, 3, 1, 1, 1],
+  [3, 8, 8, 8, 64, 3, 3, 1, 1, 1],
+  [3, 16, 16, 16, 20, 3, 3, 1, 1, 1],
+  [1, 32, 33, 3, 32, 3, 3, 1, 1, 1],
+  [2, 17, 15, 64, 12, 1, 1, 1, 1, 0],
+  [2, 16, 17, 4, 4, 5, 3, 1, 2, 1],
+];
+
+/** The convolutions of VGG at batch 32: extent, Ci, Co. */
+const vgg = [
+  [32, 3, 64],
+  [32, 64, 64],
+  [16, 64, 128],
+  [16, 128, 128],
+  [8, 128, 256],
+  [8, 256, 256],
+  [4, 256, 512],
+  [4, 512, 512],
+  [2, 512, 512],
+] as const;
+
+const skip = {
+  plain: () => undefined,
+  subgroup: (device: Device) => subgroupObstacle(device),
+};
+
+function tolerance(terms: number) {
+  return {
+    relative: (2 + Math.sqrt(terms)) * 2 ** -23,
+    why: `${terms} roundings of 2^-24 of a partial sum, of random sign: their root; twice that for the worst element`,
+  };
+}
+
+function conv2dCases(configuration: ConfigurationName, shape: Conv2dShape, bench: boolean): KernelCase[] {
+  const { n, h, w, ci, co, kh, kw, stride, paddingH, paddingW } = shape;
+  const { ho, wo } = outputExtents(shape);
+  const sizes = sizesOf(shape);
+  const launch = conv2dConfigurations[configuration];
+  const work = {
+    skip: skip[configuration],
+    bench,
+    flops: 2 * sizes.y * kh * kw * ci,
+    bytes: 4 * (sizes.x + sizes.weight + sizes.y),
+  };
+  const geometry = `stride ${stride} padding [${paddingH}, ${paddingW}]`;
+  const text = `[${n}, ${h}, ${w}, ${ci}] * [${co}, ${kh}, ${kw}, ${ci}] ${geometry}`;
+  return [
+    {
+      name: `conv2d_forward ${configuration} ${text}`,
+      covers: configuration === "plain" ? [conv2dForwardPlain] : [],
+      inputs: () => ({ x: noise(sizes.x, 1), weight: noise(sizes.weight, 2) }),
+      outputs: { y: sizes.y },
+      launch: (device, views) =>
+        launch.forward(device, {
+          shape,
+          x: view(views, "x"),
+          weight: view(views, "weight"),
+          y: view(views, "y"),
+        }),
+      reference: (inputs) => ({
+        y: conv2dForwardReference(values(inputs, "x"), values(inputs, "weight"), shape),
+      }),
+      tolerance: tolerance(kh * kw * ci),
+      ...work,
+    },
+    {
+      name: `conv2d_input_grad ${configuration} ${text}`,
+      covers: configuration === "plain" ? [conv2dInputGradPlain] : [],
+      inputs: () => ({ dy: noise(sizes.y, 1), weight: noise(sizes.weight, 2) }),
+      outputs: { dx: sizes.x },
+      launch: (device, views) =>
+        launch.inputGrad(device, {
+          shape,
+          dy: view(views, "dy"),
+          weight: view(views, "weight"),
+          dx: view(views, "dx"),
+        }),
+      reference: (inputs) => ({
+        dx: conv2dInputGradReference(values(inputs, "dy"), values(inputs, "weight"), shape),
+      }),
+      tolerance: tolerance(kh * kw * co),
+      ...work,
+    },
+    {
+      name: `conv2d_weight_grad ${configuration} ${text}`,
+      covers: configuration === "plain" ? [conv2dWeightGradPlain] : [],
+      inputs: () => ({ x: noise(sizes.x, 1), dy: noise(sizes.y, 2) }),
+      outputs: { dweight: sizes.weight },
+      launch: (device, views) =>
+        launch.weightGrad(device, {
+          shape,
+          x: view(views, "x"),
+          dy: view(views, "dy"),
+          dweight: view(views, "dweight"),
+        }),
+      reference: (inputs) => ({
+        dweight: conv2dWeightGradReference(values(inputs, "x"), values(inputs, "dy"), shape),
+      }),
+      tolerance: tolerance(n * ho * wo),
+      ...work,
+    },
+  ];
+}
+
+const oddShapes = odd.map(([n, h, w, ci, co, kh, kw, stride, paddingH, paddingW]) => ({
+  n,
+  h,
+  w,
+  ci,
+  co,
+  kh,
+  kw,
+  stride,
+  paddingH,
+  paddingW,
+}));
+const vggShapes = vgg.map(([extent, ci, co]) => ({
+  n: 32,
+  h: extent,
+  w: extent,
+  ci,
+  co,
+  kh: 3,
+  kw: 3,
+  stride: 1,
+  paddingH: 1,
+  paddingW: 1,
+}));
+
+export const conv2dFamilyCases: readonly KernelCase[] = (["plain", "subgroup"] as const).flatMap(
+  (configuration) => [
+    ...oddShapes.flatMap((shape) => conv2dCases(configuration, shape, false)),
+    ...vggShapes.flatMap((shape) => conv2dCases(configuration, shape, true)),
+  ],
+);

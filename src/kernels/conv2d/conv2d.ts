@@ -1,0 +1,65 @@
+/**
+ * 2-D convolution (cross-correlation) and its gradients, NHWC. The family's entry: the adapter's configuration does the work.
+ *
+ * Each is 2 N Ho Wo Co Kh Kw Ci operations. All outputs are overwritten.
+ */
+import type { BufferView } from "../../gpu/buffers.ts";
+import type { Device } from "../../gpu/device.ts";
+import { type ConfigurationName, chooseConfiguration } from "../configuration.ts";
+import { launchForwardPlain, launchInputGradPlain, launchWeightGradPlain } from "./plain.ts";
+import type { Conv2dShape } from "./shape.ts";
+
+export interface ForwardArguments {
+  readonly shape: Conv2dShape;
+  readonly x: BufferView;
+  readonly weight: BufferView;
+  readonly y: BufferView;
+}
+
+export interface InputGradArguments {
+  readonly shape: Conv2dShape;
+  readonly dy: BufferView;
+  readonly weight: BufferView;
+  readonly dx: BufferView;
+}
+
+export interface WeightGradArguments {
+  readonly shape: Conv2dShape;
+  readonly x: BufferView;
+  readonly dy: BufferView;
+  readonly dweight: BufferView;
+}
+
+interface Conv2dConfiguration {
+  forward(device: Device, args: ForwardArguments): void;
+  inputGrad(device: Device, args: InputGradArguments): void;
+  weightGrad(device: Device, args: WeightGradArguments): void;
+}
+
+const plain: Conv2dConfiguration = {
+  forward: launchForwardPlain,
+  inputGrad: launchInputGradPlain,
+  weightGrad: launchWeightGradPlain,
+};
+
+export const conv2dConfigurations: Readonly<Record<ConfigurationName, Conv2dConfiguration>> = {
+  plain,
+  subgroup: plain,
+};
+
+const configurationOf = (device: Device) => conv2dConfigurations[chooseConfiguration(device, "conv2d")];
+
+/** y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy stride - padding + ky, ox stride - padding + kx, ci] weight[co, ky, kx, ci]. */
+export function conv2dForward(device: Device, args: ForwardArguments): void {
+  configurationOf(device).forward(device, args);
+}
+
+/** dx from dy: the transposed convolution with the same weights. */
+export function conv2dInputGrad(device: Device, args: InputGradArguments): void {
+  configurationOf(device).inputGrad(device, args);
+}
+
+/** dweight[co, ky, kx, ci] = sum over n, oy, ox of dy x. Right from 65,536 images on, too. */
+export function conv2dWeightGrad(device: Device, args: WeightGradArguments): void {
+  configurationOf(device).weightGrad(device, args);
+}

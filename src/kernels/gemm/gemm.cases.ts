@@ -1,0 +1,84 @@
+import type { Device } from "../../gpu/device.ts";
+import { type KernelCase, noise, values, view } from "../cases.ts";
+import { type ConfigurationName, subgroupObstacle } from "../configuration.ts";
+import { gemmReference } from "./gemm.reference.ts";
+import { gemmConfigurations } from "./gemm.ts";
+import { gemmPlain } from "./plain.ts";
+
+type Size = readonly [m: number, n: number, k: number];
+
+/** One, primes, a tile of 32 rows by 4, 8 or 16 lanes of vec4 and its neighbours. */
+const odd: readonly Size[] = [
+  [1, 1, 1],
+  [1, 7, 5],
+  [13, 1, 3],
+  [3, 5, 31],
+  [31, 15, 4],
+  [32, 16, 8],
+  [33, 17, 9],
+  [32, 32, 32],
+  [31, 33, 33],
+  [65, 64, 12],
+  [5, 67, 131],
+  [128, 100, 64],
+];
+const bench: readonly Size[] = [
+  [512, 512, 512],
+  [1024, 1024, 1024],
+  [32, 512, 512],
+  [128, 100, 512],
+];
+const transpositions = [
+  [false, false],
+  [false, true],
+  [true, false],
+  [true, true],
+] as const;
+
+const covered = { plain: [gemmPlain], subgroup: [] };
+const skip = {
+  plain: () => undefined,
+  subgroup: (device: Device) => subgroupObstacle(device),
+};
+
+function gemmCase(
+  configuration: ConfigurationName,
+  [m, n, k]: Size,
+  [transposeA, transposeB]: readonly [boolean, boolean],
+): KernelCase {
+  const letters = `${transposeA ? "t" : "n"}${transposeB ? "t" : "n"}`;
+  return {
+    name: `gemm ${configuration} ${letters} [${m}, ${k}] x [${k}, ${n}]`,
+    covers: covered[configuration],
+    inputs: () => ({ a: noise(m * k, 1), b: noise(k * n, 2) }),
+    outputs: { y: m * n },
+    launch: (device, views) =>
+      gemmConfigurations[configuration](device, {
+        a: view(views, "a"),
+        b: view(views, "b"),
+        y: view(views, "y"),
+        m,
+        n,
+        k,
+        transposeA,
+        transposeB,
+      }),
+    reference: (inputs) => ({
+      y: gemmReference(values(inputs, "a"), values(inputs, "b"), { m, n, k, transposeA, transposeB }),
+    }),
+    tolerance: {
+      relative: (2 + Math.sqrt(k)) * 2 ** -23,
+      why: "K roundings of 2^-24 of a partial sum, of random sign: sqrt(K); twice that for the worst of all elements",
+    },
+    skip: skip[configuration],
+    bench: bench.some((size) => size[0] === m && size[1] === n && size[2] === k),
+    flops: 2 * m * n * k,
+    bytes: 4 * (m * k + k * n + m * n),
+  };
+}
+
+export const gemmCases: readonly KernelCase[] = (["plain", "subgroup"] as const).flatMap((configuration) =>
+  transpositions.flatMap((transposed) =>
+    [...odd, ...bench].map((size) => gemmCase(configuration, size, transposed)),
+  ),
+);

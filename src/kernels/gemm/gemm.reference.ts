@@ -1,0 +1,23 @@
+/** GEMM in float64. */
+
+interface GemmSize {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
+export function gemmReference(a: ArrayLike<number>, b: ArrayLike<number>, size: GemmSize): Float64Array {
+  const { m, n, k, transposeA, transposeB } = size;
+  const [left, right, y] = [Float64Array.from(a), Float64Array.from(b), new Float64Array(m * n)];
+  const [columnStep, rowStep] = transposeB ? [k, 1] : [1, n];
+  for (let row = 0; row < m; row++) {
+    for (let step = 0; step < k; step++) {
+      const factor = left[transposeA ? step * m + row : row * k + step]!;
+      for (let column = 0; column < n; column++)
+        y[row * n + column]! += factor * right[column * columnStep + step * rowStep]!;
+    }
+  }
+  return y;
+}

@@ -1,0 +1,31 @@
+/** y = op(a) op(b), row-major, in float32. The family's entry: the adapter's configuration does the work. */
+import type { BufferView } from "../../gpu/buffers.ts";
+import type { Device } from "../../gpu/device.ts";
+import { type ConfigurationName, chooseConfiguration } from "../configuration.ts";
+import { launchGemmPlain } from "./plain.ts";
+
+export interface GemmArguments {
+  /** `[M, K]`, or `[K, M]` with `transposeA`. */
+  readonly a: BufferView;
+  /** `[K, N]`, or `[N, K]` with `transposeB`. */
+  readonly b: BufferView;
+  /** `[M, N]`, overwritten. */
+  readonly y: BufferView;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
+export const gemmConfigurations: Readonly<
+  Record<ConfigurationName, (device: Device, args: GemmArguments) => void>
+> = {
+  plain: launchGemmPlain,
+  subgroup: launchGemmPlain,
+};
+
+/** Encodes y = op(a) op(b). 2 M N K operations. */
+export function gemm(device: Device, args: GemmArguments): void {
+  gemmConfigurations[chooseConfiguration(device, "gemm")](device, args);
+}

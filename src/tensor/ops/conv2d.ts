@@ -1,0 +1,96 @@
+import { biasAdd } from "../../kernels/bias.ts";
+import { channelSum } from "../../kernels/channel-sum.ts";
+import { conv2dForward, conv2dInputGrad, conv2dWeightGrad } from "../../kernels/conv2d/conv2d.ts";
+import { type Conv2dShape, outputExtents } from "../../kernels/conv2d/shape.ts";
+import { formatShape } from "../shape.ts";
+import { record } from "../tape.ts";
+import type { Tensor } from "../tensor.ts";
+
+export interface Conv2dOptions {
+  /** Pixels from one window to the next, in both directions. 1 by default. */
+  readonly stride?: number;
+  /** Zeros around the image: on each side, or `[top and bottom, left and right]`. 0 by default. */
+  readonly padding?: number | readonly [height: number, width: number];
+  /** `[Co]`, added to each output channel. */
+  readonly bias?: Tensor | undefined;
+}
+
+/**
+ * 2-D convolution, in the sense of neural networks (cross-correlation):
+ *
+ * `y[n, oy, ox, co] = bias[co] + sum over ky, kx, ci of x[n, oy s - p + ky, ox s - p + kx, ci] weight[co, ky, kx, ci]`
+ *
+ * with x zero outside the image, `Ho = floor((H + 2 p - Kh) / s) + 1`, and Wo likewise. The input's gradient isn't computed where x needs none.
+ * @param x `[N, H, W, Ci]`
+ * @param weight `[Co, Kh, Kw, Ci]`
+ * @returns `[N, Ho, Wo, Co]`
+ * @throws Error for shapes that don't fit, a stride that isn't a positive integer, or a window larger than the padded image
+ */
+export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): Tensor {
+  const { bias } = options;
+  const shape = checkedShape(x, weight, options);
+  const { ho, wo } = outputExtents(shape);
+  const { device } = x;
+  const y = x.gpu.empty([shape.n, ho, wo, shape.co]);
+  conv2dForward(device, { shape, x, weight, y });
+  if (bias) biasAdd(device, { bias, y, n: y.size, channels: shape.co });
+  return record("conv2d", y, bias ? [x, weight, bias] : [x, weight], {
+    saves: [x, weight],
+    backward: (dy, gradients) => {
+      gradients.into(x, (dx) => conv2dInputGrad(device, { shape, dy, weight, dx }));
+      gradients.into(weight, (dweight) => conv2dWeightGrad(device, { shape, x, dy, dweight }));
+      if (!bias) return;
+      gradients.into(bias, (dbias) =>
+        channelSum(device, { x: dy, y: dbias, rows: shape.n * ho * wo, channels: shape.co }),
+      );
+    },
+  });
+}
+
+function checkedShape(x: Tensor, weight: Tensor, options: Conv2dOptions): Conv2dShape {
+  const { stride = 1, padding = 0, bias } = options;
+  const [n, h, w, ci] = fourAxes("x", "[N, H, W, Ci]", x);
+  const [co, kh, kw, depth] = fourAxes("weight", "[Co, Kh, Kw, Ci]", weight);
+  if (depth !== ci) {
+    throw new Error(
+      `[conv2d] 'weight' must have ${ci} input channels to match x ${formatShape(x.shape)}, but got ` +
+        `${formatShape(weight.shape)}; its layout is [Co, Kh, Kw, Ci], that of x [N, H, W, Ci]`,
+    );
+  }
+  if (!Number.isInteger(stride) || stride < 1)
+    throw new Error(`[conv2d] 'stride' must be a positive integer, but got ${stride}`);
+  const [paddingH, paddingW] = typeof padding === "number" ? [padding, padding] : padding;
+  if (![paddingH, paddingW].every((zeros) => Number.isInteger(zeros) && zeros >= 0)) {
+    throw new Error(
+      `[conv2d] 'padding' must be a non-negative integer or two of them, but got ${JSON.stringify(padding)}`,
+    );
+  }
+  if (h + 2 * paddingH < kh || w + 2 * paddingW < kw) {
+    throw new Error(
+      `[conv2d] the ${kh}x${kw} window of 'weight' ${formatShape(weight.shape)} is larger than x ${formatShape(x.shape)} ` +
+        `padded to ${h + 2 * paddingH}x${w + 2 * paddingW}: there is no output; use more padding or a smaller window`,
+    );
+  }
+  if (bias) {
+    checkType("bias", bias);
+    if (bias.shape.length !== 1 || bias.size !== co) {
+      throw new Error(
+        `[conv2d] 'bias' must be [${co}], one value an output channel of 'weight' ${formatShape(weight.shape)}, ` +
+          `but got ${formatShape(bias.shape)}`,
+      );
+    }
+  }
+  return { n, h, w, ci, co, kh, kw, stride, paddingH, paddingW };
+}
+
+function fourAxes(name: string, layout: string, x: Tensor): readonly [number, number, number, number] {
+  checkType(name, x);
+  const [a, b, c, d, ...rest] = x.shape;
+  if (a === undefined || b === undefined || c === undefined || d === undefined || rest.length > 0)
+    throw new Error(`[conv2d] '${name}' must be ${layout}, but got ${formatShape(x.shape)}; reshape it`);
+  return [a, b, c, d];
+}
+
+function checkType(name: string, x: Tensor): void {
+  if (x.dtype !== "f32") throw new Error(`[conv2d] '${name}' must be f32, but got ${x.dtype}`);
+}
