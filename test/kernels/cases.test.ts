@@ -2,15 +2,17 @@
 /** Every kernel case of every family against its float64 reference, and every kernel in some case. */
 import { describe, expect, it } from "vitest";
 import { allCases } from "../../src/kernels/all.cases.ts";
+import type { KernelCase } from "../../src/kernels/cases.ts";
 import { gpu } from "../support/gpu.ts";
 import { firstError, runCase } from "../../src/testing/run-case.ts";
 
-const smallEnough = (elements: number) => elements <= 300_000;
+const isSmall = ({ outputs, flops = 0 }: KernelCase) =>
+  Object.values(outputs).every((elements) => elements <= 300_000) && flops <= 3e7;
 
 describe("kernels against float64", () => {
   for (const kernelCase of allCases) {
     // Large shapes serve the benchmark, which checks them before it times them.
-    if (!Object.values(kernelCase.outputs).every(smallEnough)) continue;
+    if (!isSmall(kernelCase)) continue;
     const skip = kernelCase.skip?.(gpu.device);
     it(skip ? `${kernelCase.name} (skipped: ${skip})` : kernelCase.name, async ({ skip: skipTest }) => {
       if (skip) skipTest(skip);
