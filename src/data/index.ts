@@ -1,0 +1,61 @@
+/** `data`: images on the GPU and the batches made from them; CIFAR-100 and a synthetic stand-in. */
+import type { Gpu } from "../tensor/gpu.ts";
+import type { ByteSource } from "./bytes.ts";
+import type { ImageSet, TrainTest } from "./cifar-binary.ts";
+import { type ReadCifar100Options, readCifar100 } from "./cifar-source.ts";
+import { type DataSet, GpuImages, type ImageArrays, type UploadOptions } from "./gpu-images.ts";
+
+export type { ByteSource } from "./bytes.ts";
+export type { ImageSet, TrainTest } from "./cifar-binary.ts";
+export { DatasetError } from "./dataset-error.ts";
+export type { Batch, DataSet, GpuImages, ImageArrays, UploadOptions } from "./gpu-images.ts";
+export type { DataPosition, ShuffledBatches, ShuffledOptions } from "./shuffled-batches.ts";
+export { type SyntheticOptions, syntheticCifar100 } from "./synthetic.ts";
+
+export interface Cifar100Options extends ReadCifar100Options, Omit<UploadOptions, "limit"> {
+  /** Use the first images of the training set only. */
+  readonly trainLimit?: number;
+  /** Use the first images of the test set only. */
+  readonly testLimit?: number;
+}
+
+/** Where CIFAR-100 comes from: the archive, its two files, or a set in memory such as `syntheticCifar100()`. */
+export type Cifar100Source =
+  | ByteSource
+  | { readonly train: ByteSource; readonly test: ByteSource }
+  | TrainTest;
+
+/**
+ * CIFAR-100 with its fine labels, on the GPU as bytes. Batches are f32 `[N, 32, 32, 3]` in 0 to 1, unless `mean` and `std` say otherwise.
+ * @param source a `.tar.gz` or `.tar` as bytes or stream, the contents of `train.bin` and `test.bin`, or a set in memory.
+ *   `wgrad/node` has `loadCifar100`, which reads a folder or an archive
+ * @throws DatasetError for anything that isn't the set, naming the file, what was expected and what to do
+ */
+export async function cifar100(
+  gpu: Gpu,
+  source: Cifar100Source,
+  options: Cifar100Options = {},
+): Promise<DataSet> {
+  const { trainLimit, testLimit, ...upload } = options;
+  const { train, test } = isLoaded(source) ? source : await readCifar100(source, options);
+  return {
+    train: fromArrays(gpu, train, { ...upload, ...(trainLimit !== undefined && { limit: trainLimit }) }),
+    test: fromArrays(gpu, test, { ...upload, ...(testLimit !== undefined && { limit: testLimit }) }),
+  };
+}
+
+/**
+ * Any labelled images, on the GPU as bytes.
+ * @throws Error for images, labels or options that don't fit together, or a label that names no class
+ */
+export function fromArrays(gpu: Gpu, arrays: ImageArrays, options: UploadOptions = {}): GpuImages {
+  return new GpuImages(gpu, arrays, options);
+}
+
+function isLoaded(source: Cifar100Source): source is TrainTest {
+  return "train" in source && isImageSet(source.train);
+}
+
+function isImageSet(value: ByteSource | ImageSet): value is ImageSet {
+  return "images" in value && "labels" in value;
+}
