@@ -1,0 +1,132 @@
+/** `npm run bench`: every kernel over VGG's shapes and odd ones, checked first, then timed, beside the device's own peaks. */
+import { writeFileSync } from "node:fs";
+import Table from "cli-table3";
+import { Command } from "commander";
+import { createGpu, type Gpu } from "wgrad";
+import { allCases } from "../src/kernels/all.cases.ts";
+import type { HostValues, KernelCase } from "../src/kernels/cases.ts";
+import { firstError, runCase } from "../src/testing/run-case.ts";
+import { measurePeaks, type Peaks } from "./peaks.ts";
+import { medianOf, type SampleOptions, sample, spreadOf } from "./timing.ts";
+
+interface Row {
+  readonly name: string;
+  readonly ms: number;
+  /** Half the distance between the quartiles, relative to the median. */
+  readonly spread: number;
+  readonly gflops: number | null;
+  readonly gigabytesPerSecond: number | null;
+  /** The larger of the shares of the two peaks, in percent. */
+  readonly percentOfPeak: number | null;
+}
+
+interface Options {
+  readonly quick: boolean;
+  readonly odd: boolean;
+  readonly json?: string;
+}
+
+const command = new Command("bench")
+  .description("Checks every kernel against float64, then times it beside the device's own peaks.")
+  .argument("[filters...]", "only cases whose name holds all of these words, such as: conv2d 64->64")
+  .option("--quick", "fewer and shorter samples", false)
+  .option("--odd", "time the odd shapes too, not only check them", false)
+  .option("--json <file>", "write the rows and the peaks to a file")
+  .parse();
+
+try {
+  process.exitCode = await main(command.args, command.opts<Options>());
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}
+
+async function main(filters: readonly string[], options: Options): Promise<number> {
+  const cases = allCases.filter(({ name }) => filters.every((filter) => name.includes(filter)));
+  if (cases.length === 0) {
+    console.error(`bench: no case's name holds ${filters.join(" and ")}`);
+    return 2;
+  }
+  const gpu = await createGpu();
+  const { description, vendor, architecture, subgroupSize } = gpu.info;
+  console.log(
+    `Device: ${description || `${vendor} ${architecture}`}, subgroup size ${subgroupSize || "varies"}`,
+  );
+  const peaks = await measurePeaks(gpu.device);
+  console.log(
+    `Peaks measured here: ${peaks.gflops.toFixed(0)} GFLOP/s, ${peaks.gigabytesPerSecond.toFixed(1)} GB/s (vec4 copy)`,
+  );
+
+  const sampling = options.quick ? { samples: 3, leastMs: 10 } : {};
+  const rows: Row[] = [];
+  const wrong: string[] = [];
+  let checked = 0;
+  for (const kernelCase of cases) {
+    if (kernelCase.skip?.(gpu.device) !== undefined) continue;
+    const error = await check(gpu, kernelCase);
+    checked += 1;
+    if (error) wrong.push(`${kernelCase.name}: ${error}`);
+    else if (kernelCase.bench || options.odd) rows.push(await time(gpu, kernelCase, peaks, sampling));
+  }
+  gpu.destroy();
+
+  console.log(format(rows));
+  console.log(`${checked} cases checked against float64, ${wrong.length} wrong`);
+  for (const line of wrong) console.error(`wrong, not timed: ${line}`);
+  if (options.json)
+    writeFileSync(options.json, `${JSON.stringify({ device: gpu.info, peaks, rows }, null, 2)}\n`);
+  return wrong.length > 0 ? 1 : 0;
+}
+
+async function check(gpu: Gpu, kernelCase: KernelCase): Promise<string | undefined> {
+  const { outputs, overrun } = await runCase(gpu.device, kernelCase);
+  if (overrun.length > 0) return `writes around ${overrun.join(", ")}`;
+  return firstError(kernelCase, outputs, kernelCase.reference(kernelCase.inputs()));
+}
+
+async function time(gpu: Gpu, kernelCase: KernelCase, peaks: Peaks, options: SampleOptions): Promise<Row> {
+  const { device } = gpu;
+  const inputs: Record<string, HostValues> = { ...kernelCase.inputs() };
+  for (const [name, count] of Object.entries(kernelCase.outputs)) inputs[name] ??= new Float32Array(count);
+  const views = Object.fromEntries(
+    Object.entries(inputs).map(([name, data]) => {
+      const view = device.allocate(data.byteLength, name);
+      device.write(view, data);
+      return [name, view];
+    }),
+  );
+  const times = await sample(device, () => kernelCase.launch(device, views), options);
+  for (const view of Object.values(views)) device.release(view);
+
+  const ms = medianOf(times);
+  const gflops = kernelCase.flops === undefined ? null : kernelCase.flops / ms / 1e6;
+  const gigabytesPerSecond = kernelCase.bytes === undefined ? null : kernelCase.bytes / ms / 1e6;
+  const share = Math.max((gflops ?? 0) / peaks.gflops, (gigabytesPerSecond ?? 0) / peaks.gigabytesPerSecond);
+  return {
+    name: kernelCase.name,
+    ms,
+    spread: spreadOf(times),
+    gflops,
+    gigabytesPerSecond,
+    percentOfPeak: share > 0 ? 100 * share : null,
+  };
+}
+
+function format(rows: readonly Row[]): string {
+  const table = new Table({
+    head: ["kernel", "median ms", "± %", "GFLOP/s", "GB/s", "% of peak"],
+    colAligns: ["left", "right", "right", "right", "right", "right"],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const row of rows) {
+    table.push([
+      row.name,
+      row.ms.toPrecision(3),
+      (100 * row.spread).toFixed(0),
+      row.gflops?.toPrecision(3) ?? "",
+      row.gigabytesPerSecond?.toPrecision(3) ?? "",
+      row.percentOfPeak?.toFixed(0) ?? "",
+    ]);
+  }
+  return table.toString();
+}
