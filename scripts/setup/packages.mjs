@@ -23,6 +23,8 @@ export function installPackages() {
     "--ignore-scripts",
     "--no-audit",
     "--no-fund",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-maxtimeout=5000",
     "--loglevel=error",
   ];
   const script = process.env.npm_execpath;

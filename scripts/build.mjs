@@ -1,0 +1,59 @@
+/**
+ * Builds dist/: ES modules for Node and for browsers, and declarations.
+ *
+ * All entries of one platform are built together with code splitting, so they share one copy of every module: a Tensor
+ * from `wgrad` is a Tensor to `wgrad/testing`. `#host` is the one import that differs between platforms (the "imports" of
+ * package.json); bundling resolves it, so dist/ needs nothing but itself and, in Node, the package `webgpu`.
+ */
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { root } from "./setup/packages.mjs";
+import { fail } from "./setup/report.mjs";
+import { setup } from "./setup.mjs";
+
+try {
+  setup({ adapter: false });
+} catch (error) {
+  fail(error);
+}
+
+const dist = join(root, "dist");
+rmSync(dist, { recursive: true, force: true });
+
+const { build } = await import("esbuild");
+const common = /** @type {const} */ ({
+  absWorkingDir: root,
+  outdir: "dist",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  target: "es2022",
+  sourcemap: true,
+  packages: "external",
+  logLevel: "info",
+});
+const node = { "index.node": "src/index.ts", "testing.node": "src/testing.ts", node: "src/node.ts" };
+const browser = { "index.browser": "src/index.ts", "testing.browser": "src/testing.ts" };
+await Promise.all([
+  build({ ...common, platform: "node", entryPoints: node, chunkNames: "chunks/node-[hash]" }),
+  build({ ...common, platform: "browser", entryPoints: browser, chunkNames: "chunks/browser-[hash]" }),
+]).catch(() => process.exit(1)); // esbuild has printed what is wrong, and where
+
+const tsc = join(root, "node_modules/typescript/bin/tsc");
+const types = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], {
+  cwd: root,
+  stdio: "inherit",
+});
+if (types.status !== 0) process.exit(1);
+
+// A declaration can't mean a different file in each place: both hosts have the same types.
+for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) =>
+  file.endsWith(".d.ts"),
+)) {
+  const file = join(dist, name);
+  const text = readFileSync(file, "utf8");
+  const host = relative(dirname(file), join(dist, "gpu/host.browser.ts")).split(sep).join("/");
+  const resolved = text.replaceAll('"#host"', `"${host.startsWith(".") ? host : `./${host}`}"`);
+  if (resolved !== text) writeFileSync(file, resolved);
+}
