@@ -9,6 +9,7 @@
  * Variance survives any offset: a chunk sums squares of the distance to its first row, chunks are merged by Chan's formula in a
  * fixed order (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979). Means are
  * kept as the distance to x's first row, since at 1e5 a float's steps are 0.008: x - mean is (x - shift) - offset everywhere.
+ * (Moving the shift from the first row to the mean by an error-free sum was tried: compilers simplify the error away.)
  *
  * `moments` holds three rows of channels: shift, offset, 1 / sqrt(variance + eps).
  */

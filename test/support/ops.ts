@@ -1,5 +1,5 @@
 /** Helpers for tests of single ops that need no other op. */
-import type { Tensor } from "wgrad";
+import type { Gpu, Tensor } from "wgrad";
 import { record } from "../../src/tensor/tape.ts";
 
 /** A scalar whose gradient with respect to y is `dy`: stands for the rest of a network. Its value isn't computed. */
@@ -13,8 +13,8 @@ export function dotLoss(y: Tensor, dy: Float32Array<ArrayBuffer>): Tensor {
 }
 
 /** Leaves a freed buffer of each of these sizes behind, full of a value that no result may show. */
-export function leaveOldMemory(y: Tensor["gpu"], counts: readonly number[], value = 1234.5): void {
-  y.scope(() => {
-    for (const count of counts) for (let k = 0; k < 3; k++) y.full([count], value);
+export function leaveOldMemory(gpu: Gpu, counts: readonly number[]): void {
+  gpu.scope(() => {
+    for (const count of counts) for (let k = 0; k < 3; k++) gpu.full([count], 1234.5);
   });
 }
