@@ -103,15 +103,16 @@ function machineKey() {
   ];
   const loaders = libraries.map((folder) => join(folder, "libvulkan.so.1")).filter(existsSync);
   const devices = list("/dev").filter((device) => device.startsWith("/dev/nvidia"));
-  const files = [...manifests, ...loaders, join(root, "node_modules/webgpu/package.json")];
+  const webgpu = JSON.parse(readFileSync(join(root, "node_modules/webgpu/package.json"), "utf8"));
   const facts = [
     process.version,
+    webgpu.version,
     process.arch,
     release(),
     LD_LIBRARY_PATH,
     named,
     devices,
-    files.map((file) => [file, file.startsWith("/dev") ? 0 : statSync(file).mtimeMs]),
+    [...manifests, ...loaders].map((file) => [file, file.startsWith("/dev") ? 0 : statSync(file).mtimeMs]),
   ];
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
 }

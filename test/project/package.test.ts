@@ -1,0 +1,133 @@
+/**
+ * What users get is the packed tarball, not this checkout: it's installed into an empty folder, then imported, type-checked
+ * and bundled for browsers there.
+ */
+import { execFileSync } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const user = mkdtempSync(join(tmpdir(), "wgrad-user-"));
+const node = (...args: string[]) =>
+  execFileSync(process.execPath, args, { cwd: user, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+const npm = (cwd: string, ...args: string[]) => {
+  const script = process.env.npm_execpath;
+  return script
+    ? execFileSync(process.execPath, [script, ...args], { cwd, stdio: "pipe" })
+    : execFileSync("npm", args, { cwd, stdio: "pipe", shell: true });
+};
+
+beforeAll(() => {
+  execFileSync(process.execPath, [join(root, "scripts/build.mjs")], { cwd: root, stdio: "pipe" });
+  npm(root, "pack", "--silent", "--pack-destination", user);
+  const tarball = readdirSync(user).find((file) => file.endsWith(".tgz")) ?? "";
+  writeFileSync(join(user, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  npm(
+    user,
+    "install",
+    "--silent",
+    "--offline",
+    "--no-audit",
+    "--no-fund",
+    "--omit=peer",
+    "--legacy-peer-deps",
+    join(user, tarball),
+  );
+  // Packages that the user has beside it, borrowed from this checkout so that the test needs no network.
+  for (const name of ["webgpu", "debug", "ms", "@webgpu/types"]) {
+    mkdirSync(dirname(join(user, "node_modules", name)), { recursive: true });
+    symlinkSync(join(root, "node_modules", name), join(user, "node_modules", name), "junction");
+  }
+});
+afterAll(() => rmSync(user, { recursive: true, force: true }));
+
+test("holds what it needs and nothing else", () => {
+  const installed = join(user, "node_modules/wgrad");
+  expect(readdirSync(installed).sort()).toEqual(["LICENSE", "README.md", "dist", "package.json"]);
+  const { dependencies } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+  expect(dependencies).toBeUndefined();
+});
+
+test("multiplies two matrices in Node; its entries share one Tensor", () => {
+  writeFileSync(
+    join(user, "multiply.js"),
+    `import { createGpu, matmul, Tensor } from "wgrad";
+     import * as files from "wgrad/node";
+     import * as testing from "wgrad/testing";
+     const gpu = await createGpu();
+     const a = gpu.tensor(new Float32Array([1, 2, 3, 4, 5, 6]), [2, 3]);
+     const b = gpu.tensor(new Float32Array([1, 0, 0, 1, 1, 1]), [3, 2]);
+     const c = matmul(a, b);
+     console.log(JSON.stringify([[...(await c.data())], c.shape, c instanceof Tensor]));
+     console.log(typeof files, typeof testing.gradcheck);
+     gpu.destroy();`,
+  );
+  expect(node("multiply.js").trim().split("\n")).toEqual(["[[4,5,10,11],[2,2],true]", "object function"]);
+});
+
+test("its declarations check under strict settings", () => {
+  writeFileSync(
+    join(user, "model.ts"),
+    `import { createGpu, matmul, nn, optim, softmaxCrossEntropy, type Tensor } from "wgrad";
+     const gpu = await createGpu();
+     const x: Tensor = gpu.tensor(new Float32Array(6), [2, 3], { requiresGrad: true });
+     const loss = softmaxCrossEntropy(matmul(x, x, { transposeB: true }), new Int32Array(2));
+     loss.backward();
+     const value: number = await loss.item();
+     const model = nn.vgg(gpu, { classes: 10, width: 0.25, dropout: true, seed: 0 });
+     const optimizer = optim.sgd(model.parameters(), { lr: 0.1, momentum: 0.9, weightDecay: 5e-4 });
+     optimizer.lr = value;
+     // @ts-expect-error a shape is a list of numbers
+     gpu.tensor(new Float32Array(6), "2x3");`,
+  );
+  const strict = [
+    "--strict",
+    "--exactOptionalPropertyTypes",
+    "--noUncheckedIndexedAccess",
+    "--skipLibCheck",
+    "false",
+  ];
+  const options = ["--noEmit", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"];
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  const check = () => node(tsc, ...strict, ...options, "--types", "@webgpu/types", "model.ts");
+  expect(output(check)).toBe("");
+});
+
+test("bundles for browsers without a trace of Node", async () => {
+  const contents = `export * from "wgrad"; export * as testing from "wgrad/testing";`;
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: user },
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "esm",
+    platform: "browser",
+  });
+  const code = outputFiles[0]?.text ?? "";
+  expect(code).not.toMatch(/node:|\brequire\(|process\.|from"webgpu"|import\("webgpu"\)/);
+  console.log(`browser bundle: ${kilobytes(code.length)}, ${kilobytes(gzipSync(code).length)} gzipped`);
+});
+
+const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
+
+/** What a command prints, whether it succeeds or not: a compiler's complaints are the message of a failing test. */
+function output(run: () => string): string {
+  try {
+    return run();
+  } catch (error) {
+    return error instanceof Error && "stdout" in error ? String(error.stdout) : String(error);
+  }
+}
