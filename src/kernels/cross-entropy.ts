@@ -16,12 +16,14 @@ import { kernel, wgsl } from "../gpu/kernel.ts";
 const lanes = 64;
 const nan = 0x7fc00000;
 
-const labelFault = defineFault((row, label, classes) => labelMessage(label, row, classes));
+const labelFault = defineFault((row, label, classes) =>
+  labelMessage("softmaxCrossEntropy", label, row, classes),
+);
 
 /** The message for a label that names no class. */
-export function labelMessage(label: number, row: number, classes: number): string {
+export function labelMessage(op: string, label: number, row: number, classes: number): string {
   return (
-    `[softmaxCrossEntropy] label ${label} of row ${row} is no class: there are ${classes} classes, ` +
+    `[${op}] label ${label} of row ${row} is no class: there are ${classes} classes, ` +
     `so labels go from 0 to ${classes - 1}`
   );
 }

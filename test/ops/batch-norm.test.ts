@@ -207,9 +207,8 @@ describe("batchNorm", () => {
       `[Error: [batchNorm] 'momentum' must lie in 0 to 1, but got 1.5]`,
     );
     // @ts-expect-error JavaScript callers can leave it out
-    expect(() =>
-      batchNorm(x, gamma, beta, { runningMean, training: true }),
-    ).toThrowErrorMatchingInlineSnapshot(
+    const missing: typeof running = { runningMean, training: true };
+    expect(() => batchNorm(x, gamma, beta, missing)).toThrowErrorMatchingInlineSnapshot(
       `[Error: [batchNorm] 'runningVar' must be [4] to match the channels of x [2, 3, 3, 4], but got nothing]`,
     );
   });

@@ -113,7 +113,7 @@ describe("softmaxCrossEntropy", () => {
       `[Error: [softmaxCrossEntropy] 'labelSmoothing' must lie in 0 to 1, but got 2]`,
     );
     expect(() => countCorrect(logits, new Int32Array([0, 3]))).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [softmaxCrossEntropy] label 3 of row 1 is no class: there are 3 classes, so labels go from 0 to 2]`,
+      `[Error: [countCorrect] label 3 of row 1 is no class: there are 3 classes, so labels go from 0 to 2]`,
     );
   });
 });

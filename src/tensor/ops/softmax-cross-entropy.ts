@@ -74,7 +74,7 @@ export function checkLogits(op: string, logits: Tensor, labels: Labels): { rows:
     );
   }
   const row = labels.findIndex((label) => label < 0 || label >= classes);
-  if (row >= 0) throw new Error(labelMessage(labels[row] ?? 0, row, classes));
+  if (row >= 0) throw new Error(labelMessage(op, labels[row] ?? 0, row, classes));
   return { rows, classes };
 }
 
