@@ -54,6 +54,16 @@ export class Metrics {
     return { loss: sum / count, accuracy: correct / count, correct, count };
   }
 
+  /** What was added up, exactly: for snapshots. Waits for the GPU. */
+  async state(): Promise<number[]> {
+    return [...(await this.#words.data<Uint32Array<ArrayBuffer>>())];
+  }
+
+  /** Goes on from what `state` gave. */
+  restore(state: readonly number[]): void {
+    this.#words.write(new Uint32Array(state));
+  }
+
   /** Starts from nothing, in program order with the work given so far. */
   reset(): void {
     this.#words.write(new Uint32Array(4));

@@ -1,0 +1,280 @@
+/**
+ * The training loop: a step for each batch, validation and a log entry after each epoch.
+ *
+ * The host stays a few steps ahead and waits for nothing else: batches are gathered on the GPU, metrics add up there and
+ * are looked at now and then. Everything a step depends on is in the state, the model and the optimiser, so a run that was stopped
+ * anywhere goes on with the bits that it would have had.
+ */
+import type { DataSet } from "../data/gpu-images.ts";
+import type { CompileProgress } from "../gpu/precompile.ts";
+import { Metrics, type MetricsResult } from "../tensor/ops/metrics.ts";
+import { softmaxCrossEntropy } from "../tensor/ops/softmax-cross-entropy.ts";
+import { type Classifier, evaluate, evaluationStep } from "./evaluate.ts";
+import { Pace } from "./pace.ts";
+import type { LogEntry, TrainState } from "./state.ts";
+
+/** What the loop asks of an optimiser. */
+export interface Optimizer {
+  lr: number;
+  /** Updates the parameters from the gradients of the last `backward()`. */
+  step(): void;
+}
+
+/** The learning rate of an epoch, counted from 0 at the start of the run and not of a resume. */
+export type Schedule = (epoch: number) => number;
+
+export interface Progress {
+  /** Epochs completed. */
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly iteration: number;
+  /** Images of the epoch under way that were used, and how many it has. */
+  readonly position: number;
+  readonly imagesPerEpoch: number;
+  readonly batch: number;
+  /** What is known of the epoch's training metrics by now; looked at every `metricsEvery` steps. */
+  readonly metrics: MetricsResult | undefined;
+  readonly phase: "training" | "validation";
+  /** Images validated, while the phase is validation. */
+  readonly validated: number;
+}
+
+export interface FitOptions {
+  /** Epochs since the start of the run; a resumed run goes on up to this number. */
+  readonly epochs: number;
+  /** Images a step, 128 by default. */
+  readonly batch?: number;
+  /** Images a step of the validation, `batch` by default. */
+  readonly evaluateBatch?: number;
+  /** Decides the order of the images, 0 by default. */
+  readonly seed?: number;
+  /** Sets `optimizer.lr` for each epoch; without it the rate is left alone. */
+  readonly schedule?: Schedule | undefined;
+  /** Stops after the step under way; `fit` returns the state to go on from. */
+  readonly signal?: AbortSignal | undefined;
+  /** Goes on from the state of an earlier run, whose model and optimiser were restored; its batch and seed are taken. */
+  readonly start?: TrainState | undefined;
+  /** Called after each epoch, with the state for a snapshot; awaited. */
+  readonly onEpoch?: (entry: LogEntry, state: TrainState) => void | Promise<void>;
+  /** Called after each step. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Called for each kernel that is compiled before the first step. */
+  readonly onCompile?: CompileProgress;
+  /** Steps between two looks at the training metrics, 100 by default. */
+  readonly metricsEvery?: number;
+}
+
+export interface FitResult {
+  /** False if the signal stopped it. */
+  readonly finished: boolean;
+  readonly state: TrainState;
+}
+
+/** Thrown when the loss is no longer a number. */
+export class DivergedError extends Error {
+  override readonly name = "DivergedError";
+}
+
+/**
+ * Trains a classifier with softmax cross-entropy on `set.train`, and validates it on `set.test` after each epoch.
+ *
+ * Batches have one size and wrap across the epoch's boundary; an epoch ends with the step that completes it.
+ * @throws DivergedError if the training loss becomes NaN or infinite; Error for options that make no sense, or if a kernel failed
+ */
+export async function fit(
+  model: Classifier,
+  optimizer: Optimizer,
+  set: DataSet,
+  options: FitOptions,
+): Promise<FitResult> {
+  return new Run(model, optimizer, set, options).finish();
+}
+
+class Run {
+  readonly #model: Classifier;
+  readonly #optimizer: Optimizer;
+  readonly #set: DataSet;
+  readonly #options: FitOptions;
+  readonly #batches;
+  readonly #metrics: Metrics;
+  readonly #pace: Pace;
+  readonly #log: LogEntry[];
+  readonly #began = performance.now();
+  readonly #elapsedBefore: number;
+  #iteration: number;
+  #epochSeconds: number;
+  #unreported: boolean;
+  #seen: MetricsResult | undefined;
+  #failure: unknown;
+
+  constructor(model: Classifier, optimizer: Optimizer, set: DataSet, options: FitOptions) {
+    const { start, epochs, seed = 0 } = options;
+    if (!Number.isSafeInteger(epochs) || epochs < 1)
+      throw new Error(`[fit] 'epochs' must be a positive integer, but got ${epochs}`);
+    this.#model = model;
+    this.#optimizer = optimizer;
+    this.#set = set;
+    this.#options = options;
+    const batch = start?.batch ?? options.batch ?? 128;
+    this.#batches = set.train.shuffled({ batch, seed, ...(start && { start: start.data }) });
+    this.#metrics = new Metrics(set.train.gpu);
+    if (start) this.#metrics.restore(start.metrics);
+    this.#pace = new Pace(set.train.gpu);
+    this.#log = [...(start?.log ?? [])];
+    this.#iteration = start?.iteration ?? 0;
+    this.#elapsedBefore = start?.elapsedTime ?? 0;
+    this.#epochSeconds = start?.epochSeconds ?? 0;
+    this.#unreported = start?.unreported ?? false;
+  }
+
+  async finish(): Promise<FitResult> {
+    const { signal, epochs } = this.#options;
+    if (!signal?.aborted) await this.#precompile();
+    for (;;) {
+      if (signal?.aborted) return { finished: false, state: await this.#state() };
+      if (this.#unreported) await this.#report();
+      else if (this.#batches.epoch < epochs) await this.#trainUntilReport();
+      else return { finished: true, state: await this.#state() };
+    }
+  }
+
+  async #precompile(): Promise<void> {
+    const { gpu } = this.#set.train;
+    const next = this.#set.test.inOrder(this.#evaluateBatch);
+    const everything = () => {
+      this.#step();
+      const batch = next();
+      if (batch) evaluationStep(this.#model, batch, this.#metrics);
+    };
+    await gpu.precompile(everything, this.#options.onCompile);
+  }
+
+  get #evaluateBatch(): number {
+    return this.#options.evaluateBatch ?? this.#batches.batch;
+  }
+
+  /** The commands of one step. */
+  #step(): void {
+    const { images, labels } = this.#batches.gather();
+    const logits = this.#model.forward(images, { training: true });
+    const loss = softmaxCrossEntropy(logits, labels);
+    this.#metrics.add(loss, logits, labels);
+    loss.backward();
+    this.#optimizer.step();
+  }
+
+  /** Steps to the end of the epoch, or to the stop. */
+  async #trainUntilReport(): Promise<void> {
+    const { signal, schedule, metricsEvery = 100 } = this.#options;
+    const epoch = this.#batches.epoch;
+    if (schedule) this.#optimizer.lr = schedule(epoch);
+    const began = performance.now();
+    while (this.#batches.epoch === epoch && !signal?.aborted) {
+      this.#set.train.gpu.scope(() => this.#step());
+      this.#batches.advance();
+      this.#iteration += 1;
+      await this.#pace.step();
+      if (this.#iteration % metricsEvery === 0) this.#look();
+      if (this.#failure) throw this.#failure;
+      this.#options.onProgress?.(this.#progress("training", 0));
+    }
+    this.#check(await this.#metrics.read());
+    this.#epochSeconds += (performance.now() - began) / 1000;
+    this.#unreported = this.#batches.epoch > epoch;
+  }
+
+  /** Looks at the metrics without waiting for them. */
+  #look(): void {
+    this.#metrics.read().then(
+      (metrics) => {
+        try {
+          this.#check(metrics);
+        } catch (error) {
+          this.#failure = error;
+        }
+      },
+      (error) => {
+        this.#failure = error;
+      },
+    );
+  }
+
+  #check(metrics: MetricsResult): void {
+    this.#seen = metrics;
+    if (metrics.count === 0 || Number.isFinite(metrics.loss)) return;
+    throw new DivergedError(
+      `[fit] the training loss is ${metrics.loss} at iteration ${this.#iteration} (epoch ${this.#batches.epoch + 1}): training ` +
+        `diverged; start again with a lower learning rate than ${this.#optimizer.lr}`,
+    );
+  }
+
+  /** Validates and logs the epoch that ended, unless stopped. */
+  async #report(): Promise<void> {
+    const { signal, onProgress, onEpoch } = this.#options;
+    let validation: MetricsResult;
+    try {
+      validation = await evaluate(this.#model, this.#set.test, {
+        batch: this.#evaluateBatch,
+        signal,
+        onProgress: (done) => onProgress?.(this.#progress("validation", done)),
+      });
+    } catch (error) {
+      if (signal?.aborted) return;
+      throw error;
+    }
+    const training = await this.#metrics.read();
+    const entry: LogEntry = {
+      epoch: this.#batches.epoch,
+      iteration: this.#iteration,
+      "main/loss": training.loss,
+      "main/accuracy": training.accuracy,
+      "validation/main/loss": validation.loss,
+      "validation/main/accuracy": validation.accuracy,
+      lr: this.#options.schedule?.(this.#batches.epoch - 1) ?? this.#optimizer.lr,
+      elapsed_time: this.#elapsed(),
+      images_per_second: training.count / this.#epochSeconds,
+    };
+    this.#metrics.reset();
+    this.#seen = undefined;
+    this.#epochSeconds = 0;
+    this.#unreported = false;
+    this.#log.push(entry);
+    await onEpoch?.(entry, this.#snapshotState([0, 0, 0, 0]));
+  }
+
+  #progress(phase: Progress["phase"], validated: number): Progress {
+    return {
+      epoch: this.#batches.epoch,
+      epochs: this.#options.epochs,
+      iteration: this.#iteration,
+      position: this.#batches.state.position,
+      imagesPerEpoch: this.#set.train.count,
+      batch: this.#batches.batch,
+      metrics: this.#seen,
+      phase,
+      validated,
+    };
+  }
+
+  #elapsed(): number {
+    return this.#elapsedBefore + (performance.now() - this.#began) / 1000;
+  }
+
+  async #state(): Promise<TrainState> {
+    return this.#snapshotState(await this.#metrics.state());
+  }
+
+  #snapshotState(metrics: readonly number[]): TrainState {
+    return {
+      epoch: this.#batches.epoch,
+      iteration: this.#iteration,
+      batch: this.#batches.batch,
+      data: this.#batches.state,
+      log: [...this.#log],
+      elapsedTime: this.#elapsed(),
+      epochSeconds: this.#epochSeconds,
+      metrics,
+      unreported: this.#unreported,
+    };
+  }
+}
