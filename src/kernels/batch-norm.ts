@@ -16,11 +16,11 @@
 import type { BufferView } from "../gpu/buffers.ts";
 import type { Device } from "../gpu/device.ts";
 import { kernel, wgsl } from "../gpu/kernel.ts";
+import { lanesWanted } from "./lanes.ts";
 
 type Cell = "quad" | "scalar";
 
 const mergeLanes = 64;
-const lanesWanted = 8192;
 const mostRowsPerLane = 64;
 
 const statistics = (label: string, cell: Cell) =>
@@ -260,10 +260,13 @@ export interface BatchNormSize {
 }
 
 /** How the rows are cut: enough lanes to fill a GPU, and as few loads of a column's constants as that allows. */
-function chunking({ rows, channels }: BatchNormSize) {
+function chunking(device: Device, { rows, channels }: BatchNormSize) {
   const vectorized = channels % 4 === 0;
   const columns = vectorized ? channels / 4 : channels;
-  const chunk_rows = Math.min(mostRowsPerLane, Math.max(4, Math.ceil((rows * columns) / lanesWanted)));
+  const chunk_rows = Math.min(
+    mostRowsPerLane,
+    Math.max(4, Math.ceil((rows * columns) / lanesWanted(device))),
+  );
   const chunks = Math.ceil(rows / chunk_rows);
   return { vectorized, chunks, params: { n: chunks * columns, rows, columns, chunk_rows } };
 }
@@ -279,7 +282,7 @@ export function batchMoments(
   views: { x: BufferView; moments: BufferView; runningMean: BufferView; runningVar: BufferView },
   size: BatchNormSize & { readonly momentum: number; readonly eps: number },
 ): void {
-  const { vectorized, chunks, params } = chunking(size);
+  const { vectorized, chunks, params } = chunking(device, size);
   const partials = device.allocate(chunks * 2 * size.channels * 4, "batch norm partials");
   const first = vectorized ? batchNormStatistics : batchNormStatisticsScalar;
   first(device, { x: views.x, partials, ...params });
@@ -307,7 +310,7 @@ export function normalize(
   views: { x: BufferView; moments: BufferView; gamma: BufferView; beta: BufferView; y: BufferView },
   size: BatchNormSize,
 ): void {
-  const { vectorized, params } = chunking(size);
+  const { vectorized, params } = chunking(device, size);
   const run = vectorized ? batchNormForward : batchNormForwardScalar;
   run(device, { ...views, ...params });
 }
@@ -318,7 +321,7 @@ export function normalizeAffineGrad(
   views: Readonly<Record<"x" | "dy" | "moments" | "gamma" | "dgamma" | "dbeta" | "coefficients", BufferView>>,
   size: BatchNormSize & { readonly training: boolean },
 ): void {
-  const { vectorized, chunks, params } = chunking(size);
+  const { vectorized, chunks, params } = chunking(device, size);
   const partials = device.allocate(chunks * 2 * size.channels * 4, "batch norm gradient partials");
   const first = vectorized ? batchNormGradientSums : batchNormGradientSumsScalar;
   first(device, { x: views.x, dy: views.dy, moments: views.moments, partials, ...params });
@@ -345,7 +348,7 @@ export function normalizeInputGrad(
   views: Readonly<Record<"x" | "dy" | "moments" | "coefficients" | "dx", BufferView>>,
   size: BatchNormSize,
 ): void {
-  const { vectorized, params } = chunking(size);
+  const { vectorized, params } = chunking(device, size);
   const run = vectorized ? batchNormInputGrad : batchNormInputGradScalar;
   run(device, { ...views, ...params });
 }
