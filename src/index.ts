@@ -3,14 +3,19 @@ export * as data from "./data/index.ts";
 export { type GpuInfo, NoAdapterError } from "./gpu/adapter.ts";
 export type { MemoryUse } from "./gpu/buffers.ts";
 export type { CompileProgress } from "./gpu/precompile.ts";
+export * as nn from "./nn/index.ts";
+export * as optim from "./nn/optim/index.ts";
 export { createGpu, Gpu, type GpuOptions } from "./tensor/gpu.ts";
+export { add, div, mul, sub } from "./tensor/ops/arithmetic.ts";
 export { type BatchNormOptions, batchNorm } from "./tensor/ops/batch-norm.ts";
 export { type Conv2dOptions, conv2d } from "./tensor/ops/conv2d.ts";
 export { type DropoutOptions, dropout } from "./tensor/ops/dropout.ts";
 export { type MatmulOptions, matmul } from "./tensor/ops/matmul.ts";
 export { type MaxPool2dOptions, maxPool2d } from "./tensor/ops/max-pool2d.ts";
 export { countCorrect, Metrics, type MetricsResult } from "./tensor/ops/metrics.ts";
+export { max, mean, type ReduceOptions, sum } from "./tensor/ops/reduce.ts";
 export { relu } from "./tensor/ops/relu.ts";
+export { flatten, reshape } from "./tensor/ops/reshape.ts";
 export {
   type Labels,
   type SoftmaxCrossEntropyOptions,

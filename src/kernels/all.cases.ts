@@ -1,6 +1,7 @@
 /** The cases of every kernel family: tests and benchmarks loop over this list. */
 import { batchNormCases } from "./batch-norm.cases.ts";
 import { biasCases } from "./bias.cases.ts";
+import { binaryCases } from "./binary.cases.ts";
 import type { KernelCase } from "./cases.ts";
 import { channelSumCases } from "./channel-sum.cases.ts";
 import { conv2dFamilyCases } from "./conv2d/conv2d.cases.ts";
@@ -10,18 +11,23 @@ import { elementwiseCases } from "./elementwise.cases.ts";
 import { gatherCases } from "./gather.cases.ts";
 import { gemmCases } from "./gemm/gemm.cases.ts";
 import { maxPoolCases } from "./max-pool.cases.ts";
+import { reduceCases } from "./reduce.cases.ts";
 import { reluCases } from "./relu.cases.ts";
 import { rngCases } from "./rng.cases.ts";
+import { sgdCases } from "./sgd.cases.ts";
 
 export const allCases: readonly KernelCase[] = [
   ...biasCases,
+  ...binaryCases,
   ...channelSumCases,
   ...conv2dFamilyCases,
   ...elementwiseCases,
   ...gatherCases,
   ...gemmCases,
+  ...reduceCases,
   ...reluCases,
   ...rngCases,
+  ...sgdCases,
   ...batchNormCases,
   ...crossEntropyCases,
   ...metricsCases,

@@ -1,0 +1,106 @@
+/**
+ * y = a op b with broadcasting: one template for the four operations, two kernels each.
+ *
+ * `*_quads` serves equal shapes, one-element operands and numbers: memory-bound, vec4 in and out, and which of the three an
+ * operand is, is a parameter. `*_broadcast` serves every other broadcast, element by element, by index arithmetic. Kernels
+ * per kind of operand were rejected: nine for each operation, for a select that costs nothing beside the loads.
+ */
+import type { BufferView } from "../gpu/buffers.ts";
+import type { Device } from "../gpu/device.ts";
+import { kernel, wgsl } from "../gpu/kernel.ts";
+import { broadcastStrides, mergeDimensions, walkOffsets, walkParams, walkParamTypes } from "./strides.ts";
+
+/** A buffer range that holds a row-major tensor. */
+export interface ShapedView extends BufferView {
+  readonly shape: readonly number[];
+}
+
+/** What an operand may be: anything that broadcasts to the output's shape. */
+export type Operand = ShapedView | number;
+
+const ofEach = 0;
+const ofOne = 1;
+const ofNumber = 2;
+
+const operandParams = { a_kind: "u32", b_kind: "u32", a_number: "f32", b_number: "f32" } as const;
+
+function binaryKernels(name: string, expression: string) {
+  const quads = kernel(`${name}_quads`, {
+    read: { a: "quad", b: "quad" },
+    write: { y: "quad" },
+    params: { n: "u32", ...operandParams },
+    declarations: wgsl`
+      fn operand(element: quad, kind: u32, number: scalar) -> quad {
+        let single = select(element.x, number, kind == ${ofNumber}u);
+        return select(quad(single), element, kind == ${ofEach}u);
+      }`,
+    body: wgsl`
+      if (i >= params.n) { return; }
+      let left = operand(a[select(0u, i, params.a_kind == ${ofEach}u)], params.a_kind, params.a_number);
+      let right = operand(b[select(0u, i, params.b_kind == ${ofEach}u)], params.b_kind, params.b_number);
+      y[i] = ${expression};`,
+  });
+  const broadcast = kernel(`${name}_broadcast`, {
+    read: { a: "scalar", b: "scalar" },
+    write: { y: "scalar" },
+    params: { n: "u32", ...operandParams, ...walkParamTypes("a", "b") },
+    body: wgsl`
+      if (i >= params.n) { return; }
+      ${walkOffsets("a", "b")}
+      let left = select(a[a_offset], params.a_number, params.a_kind == ${ofNumber}u);
+      let right = select(b[b_offset], params.b_number, params.b_kind == ${ofNumber}u);
+      y[i] = ${expression};`,
+  });
+  return { quads, broadcast };
+}
+
+/** y = a + b. */
+export const { quads: addQuads, broadcast: addBroadcast } = binaryKernels("add", "left + right");
+/** y = a - b. */
+export const { quads: subQuads, broadcast: subBroadcast } = binaryKernels("sub", "left - right");
+/** y = a b. */
+export const { quads: mulQuads, broadcast: mulBroadcast } = binaryKernels("mul", "left * right");
+/** y = a / b. */
+export const { quads: divQuads, broadcast: divBroadcast } = binaryKernels("div", "left / right");
+
+const kernels = {
+  add: { quads: addQuads, broadcast: addBroadcast },
+  sub: { quads: subQuads, broadcast: subBroadcast },
+  mul: { quads: mulQuads, broadcast: mulBroadcast },
+  div: { quads: divQuads, broadcast: divBroadcast },
+};
+
+export type BinaryOperation = keyof typeof kernels;
+
+/** Launches y = a op b, operands broadcast to y's shape. */
+export function launchBinary(
+  device: Device,
+  operation: BinaryOperation,
+  a: Operand,
+  b: Operand,
+  y: ShapedView,
+): void {
+  const { quads, broadcast } = kernels[operation];
+  const views = { a: bound(operation, a, b), b: bound(operation, b, a), y };
+  const walk = mergeDimensions(operation, y.shape, [stridesOf(a, y), stridesOf(b, y)]);
+  const [aStrides = [], bStrides = []] = walk.strides;
+  const numbers = { a_number: typeof a === "number" ? a : 0, b_number: typeof b === "number" ? b : 0 };
+  const kindOf = (operand: Operand, stride: number | undefined) =>
+    typeof operand === "number" ? ofNumber : stride === 1 ? ofEach : ofOne;
+  const kinds = { a_kind: kindOf(a, aStrides[0]), b_kind: kindOf(b, bStrides[0]) };
+  const n = y.shape.reduce((product, extent) => product * extent, 1);
+  // With one element in y no stride says what an operand is: all of them hold one.
+  if (walk.extents.length <= 1) quads(device, { ...views, n: Math.ceil(n / 4), ...numbers, ...kinds });
+  else broadcast(device, { ...views, n, ...numbers, ...kinds, ...walkParams(walk, "a", "b") });
+}
+
+function stridesOf(operand: Operand, y: ShapedView): number[] {
+  return broadcastStrides(typeof operand === "number" ? [] : operand.shape, y.shape);
+}
+
+/** A number is a parameter, but its binding must hold something: the other operand. */
+function bound(operation: string, operand: Operand, other: Operand): BufferView {
+  if (typeof operand !== "number") return operand;
+  if (typeof other !== "number") return other;
+  throw new Error(`[${operation}] needs a tensor, but got two numbers: ${operand} and ${other}`);
+}

@@ -1,0 +1,154 @@
+/** Arithmetic with broadcasting by NumPy's rules: aligned at the last axis, extents are equal or 1. */
+import { type BinaryOperation, launchBinary } from "../../kernels/binary.ts";
+import { launchSum } from "../../kernels/reduce.ts";
+import { broadcastShapes, sameShape } from "../shape.ts";
+import { type GradientSink, record } from "../tape.ts";
+import { Tensor } from "../tensor.ts";
+import { requireFloat } from "./check.ts";
+
+/**
+ * Sum, `y = a + b`.
+ *
+ * Gradients: `da = dy`, `db = dy`, each summed over the axes along which its operand was broadcast.
+ * @param a any shape, or a number if b is a tensor
+ * @param b a shape that broadcasts with a's, or a number
+ * @returns the shape that both broadcast to
+ * @throws Error if the shapes don't broadcast or a tensor isn't f32
+ */
+export function add(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary("add", a, b, ({ dy, gradients }) => {
+    passBroadcast(gradients, a, dy);
+    passBroadcast(gradients, b, dy);
+  });
+}
+
+/**
+ * Difference, `y = a - b`. Operands, result and errors as `add`.
+ *
+ * Gradients: `da = dy`, `db = -dy`.
+ */
+export function sub(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary("sub", a, b, ({ dy, gradients }) => {
+    passBroadcast(gradients, a, dy);
+    intoBroadcast(gradients, b, dy, (db) => launchBinary(dy.device, "mul", dy, -1, db));
+  });
+}
+
+/**
+ * Product, `y = a b`. Operands, result and errors as `add`.
+ *
+ * Gradients: `da = b dy`, `db = a dy`.
+ */
+export function mul(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary(
+    "mul",
+    a,
+    b,
+    ({ dy, gradients }) => {
+      intoBroadcast(gradients, a, dy, (da) => launchBinary(dy.device, "mul", dy, b, da));
+      intoBroadcast(gradients, b, dy, (db) => launchBinary(dy.device, "mul", dy, a, db));
+    },
+    // The gradient of an operand reads the other one.
+    () => [...(needsGradient(b) ? tensorsIn(a) : []), ...(needsGradient(a) ? tensorsIn(b) : [])],
+  );
+}
+
+/**
+ * Quotient, `y = a / b`; division by 0 gives an infinity, 0 / 0 NaN. Operands, result and errors as `add`.
+ *
+ * Gradients: `da = dy / b`, `db = -y dy / b`.
+ */
+export function div(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary(
+    "div",
+    a,
+    b,
+    ({ dy, y, gradients }) => {
+      intoBroadcast(gradients, a, dy, (da) => launchBinary(dy.device, "div", dy, b, da));
+      intoBroadcast(gradients, b, dy, (db) => {
+        const scaled = dy.gpu.temporary(dy.shape);
+        const product = dy.gpu.temporary(dy.shape);
+        launchBinary(dy.device, "mul", dy, -1, scaled);
+        launchBinary(dy.device, "mul", scaled, y, product);
+        launchBinary(dy.device, "div", product, b, db);
+        scaled.claim.release("div");
+        product.claim.release("div");
+      });
+    },
+    (y) => [...tensorsIn(b), ...(needsGradient(b) ? [y] : [])],
+  );
+}
+
+interface BackwardArguments {
+  readonly dy: Tensor;
+  readonly y: Tensor;
+  readonly gradients: GradientSink;
+}
+
+function binary(
+  operation: BinaryOperation,
+  a: Tensor | number,
+  b: Tensor | number,
+  backward: (args: BackwardArguments) => void,
+  saves: (y: Tensor) => readonly Tensor[] = () => [],
+): Tensor {
+  const inputs = [...tensorsIn(a), ...tensorsIn(b)];
+  const [first] = inputs;
+  if (!first) throw new Error(`[${operation}] needs a tensor, but got two numbers: ${a} and ${b}`);
+  if (typeof a !== "number") requireFloat(operation, "a", a);
+  if (typeof b !== "number") requireFloat(operation, "b", b);
+  const y = first.gpu.empty(broadcastShapes(operation, shapeOf(a), shapeOf(b)));
+  launchBinary(first.device, operation, a, b, y);
+  return record(operation, y, inputs, {
+    saves: saves(y),
+    backward: (dy, gradients) => backward({ dy, y, gradients }),
+  });
+}
+
+function tensorsIn(operand: Tensor | number): readonly Tensor[] {
+  return operand instanceof Tensor ? [operand] : [];
+}
+
+function shapeOf(operand: Tensor | number): readonly number[] {
+  return operand instanceof Tensor ? operand.shape : [];
+}
+
+function needsGradient(operand: Tensor | number): boolean {
+  return operand instanceof Tensor && operand.requiresGrad;
+}
+
+/** dy itself as an operand's gradient, summed where the operand was broadcast. */
+function passBroadcast(gradients: GradientSink, x: Tensor | number, dy: Tensor): void {
+  if (typeof x === "number") return;
+  if (sameShape(x.shape, dy.shape)) gradients.pass(x, dy);
+  else gradients.into(x, (dx) => sumTo(dy, x, dx));
+}
+
+/** What `launch` computes in dy's shape as an operand's gradient, summed where the operand was broadcast. */
+function intoBroadcast(
+  gradients: GradientSink,
+  x: Tensor | number,
+  dy: Tensor,
+  launch: (gradient: Tensor) => void,
+): void {
+  if (typeof x === "number") return;
+  gradients.into(x, (dx) => {
+    if (sameShape(x.shape, dy.shape)) {
+      launch(dx);
+      return;
+    }
+    const whole = dy.gpu.temporary(dy.shape);
+    launch(whole);
+    sumTo(whole, x, dx);
+    whole.claim.release("backward()");
+  });
+}
+
+/** Sums a gradient over the axes along which x was broadcast. */
+function sumTo(gradient: Tensor, x: Tensor, dx: Tensor): void {
+  const missing = gradient.shape.length - x.shape.length;
+  const axes = gradient.shape.flatMap((extent, axis) =>
+    extent !== (x.shape[axis - missing] ?? 1) ? [axis] : [],
+  );
+  launchSum(gradient.device, { x: gradient, y: dx, shape: gradient.shape, axes });
+}
