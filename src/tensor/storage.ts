@@ -38,6 +38,10 @@ export class Storage implements BufferView {
   get users(): number {
     return this.#users;
   }
+  /** The arena that it lies in, if it does. */
+  get owner(): object | undefined {
+    return this.#owner;
+  }
 
   retain(): void {
     this.#users += 1;
