@@ -1,0 +1,28 @@
+/** `nn`: modules, layers, initial values, models. */
+export {
+  type Initializer,
+  leCunNormal,
+  normal,
+  ones,
+  type SeedOptions,
+  uniform,
+  zeros,
+} from "./init.ts";
+export {
+  BatchNorm,
+  type BatchNormLayerOptions,
+  Conv2d,
+  type Conv2dLayerOptions,
+  Dropout,
+  type DropoutLayerOptions,
+  Flatten,
+  type Layer,
+  Linear,
+  type LinearOptions,
+  MaxPool2d,
+  ReLU,
+  Sequential,
+} from "./layers.ts";
+export { type Vgg, type VggInput, type VggOptions, vgg } from "./models/vgg.ts";
+export { buffer, type ForwardOptions, Module, parameter } from "./module.ts";
+export type { StateDict, StateValue, StateValues } from "./state.ts";

@@ -1,0 +1,216 @@
+/** The layers: parameters and settings around the ops of the same names. Formulas and shapes stand with the ops. */
+import type { Gpu } from "../tensor/gpu.ts";
+import { add } from "../tensor/ops/arithmetic.ts";
+import { batchNorm } from "../tensor/ops/batch-norm.ts";
+import { conv2d } from "../tensor/ops/conv2d.ts";
+import { dropout } from "../tensor/ops/dropout.ts";
+import { matmul } from "../tensor/ops/matmul.ts";
+import { type MaxPool2dOptions, maxPool2d } from "../tensor/ops/max-pool2d.ts";
+import { relu } from "../tensor/ops/relu.ts";
+import { reshape } from "../tensor/ops/reshape.ts";
+import type { Rng } from "../tensor/rng.ts";
+import type { Shape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type Initializer, leCunNormal } from "./init.ts";
+import { buffer, type ForwardOptions, Module, parameter } from "./module.ts";
+
+/** A module of one tensor in, one tensor out: what `Sequential` chains. */
+export interface Layer extends Module {
+  forward(x: Tensor, options?: ForwardOptions): Tensor;
+}
+
+/** Layers one after the other. Their names are their indices: `features.0.weight`. */
+export class Sequential extends Module {
+  readonly layers: readonly Layer[];
+
+  constructor(...layers: readonly Layer[]) {
+    super();
+    this.layers = layers;
+  }
+
+  forward(x: Tensor, options: ForwardOptions = {}): Tensor {
+    return this.layers.reduce((input, layer) => layer.forward(input, options), x);
+  }
+
+  override members(): Iterable<readonly [string, unknown]> {
+    return Object.entries(this.layers);
+  }
+}
+
+export interface Conv2dLayerOptions {
+  /** Input channels. */
+  readonly in: number;
+  /** Output channels. */
+  readonly out: number;
+  /** Extent of the window, or `[height, width]`. */
+  readonly size: number | readonly [height: number, width: number];
+  readonly stride?: number;
+  readonly padding?: number | readonly [height: number, width: number];
+  /** Whether a bias is added; true by default. */
+  readonly bias?: boolean;
+  /** Of the weight; by default `leCunNormal` from the GPU's own stream. The bias starts at 0. */
+  readonly init?: Initializer;
+}
+
+/** `conv2d` with `weight` `[out, Kh, Kw, in]` and, unless `bias: false`, `bias` `[out]`. */
+export class Conv2d extends Module {
+  readonly weight: Tensor;
+  readonly bias?: Tensor;
+  readonly stride: number;
+  readonly padding: number | readonly [height: number, width: number];
+
+  constructor(gpu: Gpu, options: Conv2dLayerOptions) {
+    super();
+    const { in: inputs, out, size, stride = 1, padding = 0, bias = true, init } = options;
+    const [height, width] = typeof size === "number" ? [size, size] : size;
+    checkCounts("Conv2d", { in: inputs, out, height, width });
+    this.weight = weightOf(gpu, [out, height, width, inputs], init);
+    if (bias) this.bias = parameter(gpu.zeros([out], { name: "bias" }));
+    this.stride = stride;
+    this.padding = padding;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { bias, stride, padding } = this;
+    return conv2d(x, this.weight, { bias, stride, padding });
+  }
+}
+
+export interface LinearOptions {
+  /** Features of the input. */
+  readonly in: number;
+  /** Features of the output. */
+  readonly out: number;
+  /** Whether a bias is added; true by default. */
+  readonly bias?: boolean;
+  /** Of the weight; by default `leCunNormal` from the GPU's own stream. The bias starts at 0. */
+  readonly init?: Initializer;
+}
+
+/** `y = x weight^T + bias`, from `[N, in]` to `[N, out]`, with `weight` `[out, in]` and, unless `bias: false`, `bias` `[out]`. */
+export class Linear extends Module {
+  readonly weight: Tensor;
+  readonly bias?: Tensor;
+
+  constructor(gpu: Gpu, options: LinearOptions) {
+    super();
+    const { in: inputs, out, bias = true, init } = options;
+    checkCounts("Linear", { in: inputs, out });
+    this.weight = weightOf(gpu, [out, inputs], init);
+    if (bias) this.bias = parameter(gpu.zeros([out], { name: "bias" }));
+  }
+
+  forward(x: Tensor): Tensor {
+    const y = matmul(x, this.weight, { transposeB: true });
+    return this.bias ? add(y, this.bias) : y;
+  }
+}
+
+export interface BatchNormLayerOptions {
+  /** Extent of the last axis. */
+  readonly channels: number;
+  /** The batch's share of the new running statistics, 0.1 by default. */
+  readonly momentum?: number;
+  /** Added to the variance, 2e-5 by default as in Chainer. */
+  readonly eps?: number;
+}
+
+/**
+ * `batchNorm` over the last axis of `[M, C]` or `[N, H, W, C]`, with parameters `gamma` (1 at first) and `beta` (0), and buffers
+ * `runningMean` (0) and `runningVar` (1).
+ */
+export class BatchNorm extends Module {
+  readonly gamma: Tensor;
+  readonly beta: Tensor;
+  readonly runningMean: Tensor;
+  readonly runningVar: Tensor;
+  readonly momentum: number;
+  readonly eps: number;
+
+  constructor(gpu: Gpu, options: BatchNormLayerOptions) {
+    super();
+    const { channels, momentum = 0.1, eps = 2e-5 } = options;
+    checkCounts("BatchNorm", { channels });
+    this.gamma = parameter(gpu.full([channels], 1, { name: "gamma" }));
+    this.beta = parameter(gpu.zeros([channels], { name: "beta" }));
+    this.runningMean = buffer(gpu.zeros([channels], { name: "runningMean" }));
+    this.runningVar = buffer(gpu.full([channels], 1, { name: "runningVar" }));
+    this.momentum = momentum;
+    this.eps = eps;
+  }
+
+  forward(x: Tensor, { training = false }: ForwardOptions = {}): Tensor {
+    const { gamma, beta, runningMean, runningVar, momentum, eps } = this;
+    return batchNorm(x, gamma, beta, { runningMean, runningVar, training, momentum, eps });
+  }
+}
+
+/** `max(x, 0)`. */
+export class ReLU extends Module {
+  forward(x: Tensor): Tensor {
+    return relu(x);
+  }
+}
+
+export interface DropoutLayerOptions {
+  /** The probability that an element is dropped, 0 <= rate < 1. */
+  readonly rate: number;
+  /** `gpu.rng(seed)`. Give all layers of a model the same stream: two streams of one seed drop the same elements. */
+  readonly rng: Rng;
+}
+
+/** `dropout` in training, nothing in evaluation. */
+export class Dropout extends Module {
+  readonly rate: number;
+  readonly rng: Rng;
+
+  constructor({ rate, rng }: DropoutLayerOptions) {
+    super();
+    this.rate = rate;
+    this.rng = rng;
+  }
+
+  forward(x: Tensor, { training = false }: ForwardOptions = {}): Tensor {
+    return dropout(x, { rate: this.rate, rng: this.rng, training });
+  }
+}
+
+/** The largest element of each window. */
+export class MaxPool2d extends Module {
+  readonly options: MaxPool2dOptions;
+
+  constructor(options: MaxPool2dOptions) {
+    super();
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return maxPool2d(x, this.options);
+  }
+}
+
+/** From `[N, ...]` to `[N, the product of the rest]`. */
+export class Flatten extends Module {
+  forward(x: Tensor): Tensor {
+    const [images = 1] = x.shape;
+    return reshape(x, [images, x.size / images]);
+  }
+}
+
+const defaultInits = new WeakMap<Gpu, Initializer>();
+
+function weightOf(gpu: Gpu, shape: Shape, init?: Initializer): Tensor {
+  let initialize = init ?? defaultInits.get(gpu);
+  if (!initialize) {
+    initialize = leCunNormal();
+    defaultInits.set(gpu, initialize);
+  }
+  return parameter(gpu.tensor(initialize(shape), shape, { name: "weight" }));
+}
+
+function checkCounts(layer: string, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) {
+    if (Number.isSafeInteger(count) && count > 0) continue;
+    throw new Error(`[${layer}] '${name}' must be a positive integer, but got ${count}`);
+  }
+}

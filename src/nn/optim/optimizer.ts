@@ -1,0 +1,26 @@
+/** What the training loop and snapshots need of an optimiser. */
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { StateDict, StateValues } from "../state.ts";
+
+/** Everything that a resumed run needs: settings as plain values, memory as live tensors by name. */
+export interface OptimizerState {
+  readonly settings: Readonly<Record<string, number | string>>;
+  readonly tensors: StateDict;
+}
+
+/** A state to load: the tensors may be host data. */
+export interface OptimizerStateValues {
+  readonly settings: Readonly<Record<string, number | string>>;
+  readonly tensors: StateValues;
+}
+
+export interface Optimizer {
+  /** The learning rate. Setting it takes effect in program order. */
+  lr: number;
+  readonly parameters: readonly Tensor[];
+  /** Updates the parameters that got a gradient since the last step. @throws Error if none did */
+  step(): void;
+  stateDict(): OptimizerState;
+  /** @throws Error that says what doesn't fit; then nothing was changed */
+  loadStateDict(state: OptimizerStateValues): void;
+}
