@@ -9,6 +9,7 @@ import {
 import { formatShape } from "../shape.ts";
 import { type GradientSink, record } from "../tape.ts";
 import { emptyLike, type Tensor } from "../tensor.ts";
+import { requireFloat } from "./check.ts";
 
 export interface BatchNormOptions {
   /** `[C]`; in training it moves by `momentum` towards the batch's mean. */
@@ -37,6 +38,7 @@ export interface BatchNormOptions {
  */
 export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: BatchNormOptions): Tensor {
   const { runningMean, runningVar, training, momentum = 0.1, eps = 2e-5 } = options;
+  requireFloat("batchNorm", "x", x);
   if (x.shape.length !== 2 && x.shape.length !== 4) {
     throw new Error(`[batchNorm] 'x' must be [M, C] or [N, H, W, C], but got ${formatShape(x.shape)}`);
   }

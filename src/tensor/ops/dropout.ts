@@ -2,6 +2,7 @@ import { applyDropout } from "../../kernels/dropout.ts";
 import type { Rng } from "../rng.ts";
 import { record } from "../tape.ts";
 import { emptyLike, type Tensor } from "../tensor.ts";
+import { requireFloat } from "./check.ts";
 
 export interface DropoutOptions {
   /** The probability that an element is dropped, 0 <= rate < 1. */
@@ -23,6 +24,7 @@ export interface DropoutOptions {
  */
 export function dropout(x: Tensor, options: DropoutOptions): Tensor {
   const { rate, training, rng } = options;
+  requireFloat("dropout", "x", x);
   if (!(rate >= 0 && rate < 1)) {
     throw new Error(`[dropout] 'rate' must be at least 0 and below 1, but got ${rate}`);
   }

@@ -2,6 +2,7 @@ import { maxPoolGrad, maxPoolIndexWords, maxPoolOutput, maxPoolRun } from "../..
 import { formatShape } from "../shape.ts";
 import { record } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireFloat } from "./check.ts";
 
 export interface MaxPool2dOptions {
   /** Extent of the window, or `[height, width]`. */
@@ -19,6 +20,7 @@ export interface MaxPool2dOptions {
  * @throws Error if x has another rank, or the window is larger than the image
  */
 export function maxPool2d(x: Tensor, options: MaxPool2dOptions): Tensor {
+  requireFloat("maxPool2d", "x", x);
   const [images, height, width, channels] = x.shape;
   if (
     x.shape.length !== 4 ||
