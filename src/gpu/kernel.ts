@@ -4,7 +4,7 @@
  * Every launch is one-dimensional: `group` counts workgroups and `i` invocations, whatever the dispatch had to be folded
  * into (65,535 workgroups a dimension). Bodies see:
  *
- * - each binding by its name, as an array; `scalar` is the element type (f32 for now), `quad` a vec4 of it
+ * - each binding by its name, as an array; `scalar` is the element type (f32 for now), `pair` and `quad` vectors of it
  * - `params.NAME`, each constant by its name
  * - `i`: index of the invocation; `group`, `lane`: index of the workgroup, and of the invocation in it
  *
@@ -15,7 +15,7 @@ import type { Device } from "./device.ts";
 import type { Access, KernelSource } from "./pipelines.ts";
 
 /** Element type of a storage binding. */
-export type Element = "scalar" | "quad" | "f32" | "vec4f" | "u32" | "vec4u" | "i32";
+export type Element = "scalar" | "pair" | "quad" | "f32" | "vec4f" | "u32" | "vec4u" | "i32";
 export type ParamType = "u32" | "i32" | "f32";
 
 type Elements = Readonly<Record<string, Element>>;
@@ -138,6 +138,7 @@ function writeSource(
   return [
     ...(spec.subgroups ? ["enable subgroups;"] : []),
     "alias scalar = f32;",
+    "alias pair = vec2<scalar>;",
     "alias quad = vec4<scalar>;",
     ...storage,
     ...uniform,

@@ -3,6 +3,7 @@ import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { type ConfigurationName, chooseConfiguration } from "../configuration.ts";
 import { launchGemmPlain } from "./plain.ts";
+import { launchGemmSubgroup, suitsSubgroup } from "./subgroup.ts";
 
 export interface GemmArguments {
   /** `[M, K]`, or `[K, M]` with `transposeA`. */
@@ -22,10 +23,12 @@ export const gemmConfigurations: Readonly<
   Record<ConfigurationName, (device: Device, args: GemmArguments) => void>
 > = {
   plain: launchGemmPlain,
-  subgroup: launchGemmPlain,
+  subgroup: launchGemmSubgroup,
 };
 
-/** Encodes y = op(a) op(b). 2 M N K operations. */
+/** Encodes y = op(a) op(b). 2 M N K operations. Where a matrix is thinner than a tile, the plain kernel serves every configuration. */
 export function gemm(device: Device, args: GemmArguments): void {
-  gemmConfigurations[chooseConfiguration(device, "gemm")](device, args);
+  const configuration = chooseConfiguration(device, "gemm");
+  const isSubgroup = configuration === "subgroup" && suitsSubgroup(device, args);
+  gemmConfigurations[isSubgroup ? "subgroup" : "plain"](device, args);
 }
