@@ -22,7 +22,7 @@ export class StagingPool {
       places.push({ offset: end, byteLength });
       end += Math.max(8, Math.ceil(byteLength / 8) * 8);
     }
-    const size = sizeClass(end);
+    const size = Math.max(end, Math.min(sizeClass(end), this.#device.limits.maxBufferSize));
     const free = this.#free.get(size) ?? [];
     this.#free.set(size, free);
     const staging =
