@@ -15,6 +15,8 @@ import { reduceCases } from "./reduce.cases.ts";
 import { reluCases } from "./relu.cases.ts";
 import { rngCases } from "./rng.cases.ts";
 import { sgdCases } from "./sgd.cases.ts";
+import { transposeCases } from "./transpose.cases.ts";
+import { powCases, unaryCases } from "./unary.cases.ts";
 
 export const allCases: readonly KernelCase[] = [
   ...biasCases,
@@ -33,4 +35,7 @@ export const allCases: readonly KernelCase[] = [
   ...metricsCases,
   ...dropoutCases,
   ...maxPoolCases,
+  ...powCases,
+  ...transposeCases,
+  ...unaryCases,
 ];

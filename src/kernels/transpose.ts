@@ -1,0 +1,50 @@
+/**
+ * y = x with its axes permuted. Each output element gathers one input element by index arithmetic; where the last axis stays
+ * last and holds whole vec4s (channels of NHWC), vec4s are moved.
+ *
+ * A tiled version for matrices, through workgroup memory, was left out: what training spends its time on takes transposed
+ * operands as they are.
+ */
+import type { BufferView } from "../gpu/buffers.ts";
+import type { Device } from "../gpu/device.ts";
+import { kernel, wgsl } from "../gpu/kernel.ts";
+import { mergeDimensions, rowMajorStrides, walkOffsets, walkParams, walkParamTypes } from "./strides.ts";
+
+function transposeKernel(element: "scalar" | "quad") {
+  return kernel(`transpose_${element}s`, {
+    read: { x: element },
+    write: { y: element },
+    params: { n: "u32", ...walkParamTypes("x") },
+    body: wgsl`
+      if (i >= params.n) { return; }
+      ${walkOffsets("x")}
+      y[i] = x[x_offset];`,
+  });
+}
+
+export const transposeScalars = transposeKernel("scalar");
+export const transposeQuads = transposeKernel("quad");
+
+export interface Transpose {
+  readonly x: BufferView;
+  readonly y: BufferView;
+  /** The shape of x. */
+  readonly shape: readonly number[];
+  /** Axis k of y is axis `permutation[k]` of x. */
+  readonly permutation: readonly number[];
+}
+
+export function launchTranspose(device: Device, { x, y, shape, permutation }: Transpose): void {
+  const channels = shape.at(-1) ?? 1;
+  const byQuads = permutation.at(-1) === shape.length - 1 && channels % 4 === 0;
+  const walked = byQuads ? [...shape.slice(0, -1), channels / 4] : shape;
+  const strides = rowMajorStrides(walked);
+  const walk = mergeDimensions("transpose", permuted(walked, permutation), [permuted(strides, permutation)]);
+  const n = walked.reduce((product, extent) => product * extent, 1);
+  (byQuads ? transposeQuads : transposeScalars)(device, { x, y, n, ...walkParams(walk, "x") });
+}
+
+/** The values of the axes in their new order. */
+export function permuted(list: readonly number[], permutation: readonly number[]): number[] {
+  return permutation.map((axis) => list[axis] ?? 1);
+}

@@ -1,0 +1,26 @@
+/** Elementwise functions in float64; JavaScript's own give NaN and infinities as IEEE says. */
+
+export const unaryReferences = {
+  neg: (x: ArrayLike<number>) => Float64Array.from(x, (value) => -value),
+  exp: (x: ArrayLike<number>) => Float64Array.from(x, Math.exp),
+  log: (x: ArrayLike<number>) => Float64Array.from(x, Math.log),
+  sqrt: (x: ArrayLike<number>) => Float64Array.from(x, Math.sqrt),
+};
+
+export function sqrtBackwardReference(y: ArrayLike<number>, dy: ArrayLike<number>): Float64Array {
+  return Float64Array.from(dy, (gradient, k) => gradient / (2 * (y[k] ?? 0)));
+}
+
+export function powReference(x: ArrayLike<number>, exponent: number): Float64Array {
+  return Float64Array.from(x, (value) => value ** exponent);
+}
+
+export function powBackwardReference(
+  x: ArrayLike<number>,
+  dy: ArrayLike<number>,
+  exponent: number,
+): Float64Array {
+  return Float64Array.from(dy, (gradient, k) =>
+    exponent === 0 ? 0 : gradient * exponent * (x[k] ?? 0) ** (exponent - 1),
+  );
+}
