@@ -24,3 +24,4 @@ export {
 export { Rng, type RngState } from "./tensor/rng.ts";
 export { type BackwardOptions, noGrad } from "./tensor/tape.ts";
 export { Tensor, type TensorOptions } from "./tensor/tensor.ts";
+export * as train from "./train/index.ts";

@@ -19,8 +19,23 @@ export function subgroupObstacle(device: Device): string | undefined {
   return "its subgroups have no fixed size";
 }
 
+const inUse = new WeakMap<Device, Map<string, ConfigurationName>>();
+
+/** What the families that ran on a device so far use: a run that is resumed with the same has the same bits. */
+export function configurationsInUse(device: Device): Record<string, ConfigurationName> {
+  return Object.fromEntries(inUse.get(device) ?? []);
+}
+
 /** The configuration of `family`. @throws Error if `device.configurations` asks for one that is unknown or can't run there */
 export function chooseConfiguration(device: Device, family: string): ConfigurationName {
+  const known = inUse.get(device) ?? new Map<string, ConfigurationName>();
+  inUse.set(device, known);
+  const configuration = known.get(family) ?? decide(device, family);
+  known.set(family, configuration);
+  return configuration;
+}
+
+function decide(device: Device, family: string): ConfigurationName {
   const wanted = device.configurations[family];
   const obstacle = subgroupObstacle(device);
   if (wanted === undefined) return device.info.isSoftware && !obstacle ? "subgroup" : "plain";

@@ -7,21 +7,12 @@
  */
 import type { DataSet } from "../data/gpu-images.ts";
 import type { CompileProgress } from "../gpu/precompile.ts";
+import type { Optimizer, Schedule } from "../nn/optim/index.ts";
 import { Metrics, type MetricsResult } from "../tensor/ops/metrics.ts";
 import { softmaxCrossEntropy } from "../tensor/ops/softmax-cross-entropy.ts";
 import { type Classifier, evaluate, evaluationStep } from "./evaluate.ts";
 import { Pace } from "./pace.ts";
 import type { LogEntry, TrainState } from "./state.ts";
-
-/** What the loop asks of an optimiser. */
-export interface Optimizer {
-  lr: number;
-  /** Updates the parameters from the gradients of the last `backward()`. */
-  step(): void;
-}
-
-/** The learning rate of an epoch, counted from 0 at the start of the run and not of a resume. */
-export type Schedule = (epoch: number) => number;
 
 export interface Progress {
   /** Epochs completed. */
@@ -48,7 +39,7 @@ export interface FitOptions {
   readonly evaluateBatch?: number;
   /** Decides the order of the images, 0 by default. */
   readonly seed?: number;
-  /** Sets `optimizer.lr` for each epoch; without it the rate is left alone. */
+  /** Sets `optimizer.lr` for each epoch, counted from 0 at the start of the run and not of a resume; without it the rate is left alone. */
   readonly schedule?: Schedule | undefined;
   /** Stops after the step under way; `fit` returns the state to go on from. */
   readonly signal?: AbortSignal | undefined;
@@ -83,7 +74,7 @@ export class DivergedError extends Error {
  */
 export async function fit(
   model: Classifier,
-  optimizer: Optimizer,
+  optimizer: Pick<Optimizer, "lr" | "step">,
   set: DataSet,
   options: FitOptions,
 ): Promise<FitResult> {
@@ -92,7 +83,7 @@ export async function fit(
 
 class Run {
   readonly #model: Classifier;
-  readonly #optimizer: Optimizer;
+  readonly #optimizer: Pick<Optimizer, "lr" | "step">;
   readonly #set: DataSet;
   readonly #options: FitOptions;
   readonly #batches;
@@ -107,7 +98,12 @@ class Run {
   #seen: MetricsResult | undefined;
   #failure: unknown;
 
-  constructor(model: Classifier, optimizer: Optimizer, set: DataSet, options: FitOptions) {
+  constructor(
+    model: Classifier,
+    optimizer: Pick<Optimizer, "lr" | "step">,
+    set: DataSet,
+    options: FitOptions,
+  ) {
     const { start, epochs, seed = 0 } = options;
     if (!Number.isSafeInteger(epochs) || epochs < 1)
       throw new Error(`[fit] 'epochs' must be a positive integer, but got ${epochs}`);

@@ -1,0 +1,20 @@
+/** `train`: the training loop, evaluation, snapshots. */
+
+export { type CheckpointInfo, captureRun, describeRun, type Run, restoreRun } from "./checkpoint.ts";
+export { type Classifier, type EvaluateOptions, evaluate } from "./evaluate.ts";
+export {
+  DivergedError,
+  type FitOptions,
+  type FitResult,
+  fit,
+  type Progress,
+} from "./fit.ts";
+export {
+  decodeSnapshot,
+  encodeSnapshot,
+  type Json,
+  type SnapshotArray,
+  type SnapshotContent,
+  SnapshotError,
+} from "./snapshot.ts";
+export type { LogEntry, TrainState } from "./state.ts";

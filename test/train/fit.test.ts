@@ -1,0 +1,197 @@
+/** The training loop: what it logs, and that a run that was stopped goes on with the bits of one that wasn't. */
+import { describe, expect, it } from "vitest";
+import { data, nn, optim, type Tensor, train } from "wgrad";
+import { gpu } from "../support/gpu.ts";
+
+const source = data.syntheticCifar100({ trainCount: 50, testCount: 20 });
+const set = await data.cifar100(gpu, source);
+const schedule = optim.stepDecay({ lr: 0.01, every: 3 });
+const times = ["elapsed_time", "images_per_second"] as const;
+
+function makeRun() {
+  const model = nn.vgg(gpu, { width: 1 / 16, seed: 3 });
+  const options = { lr: 0.01, momentum: 0.9, weightDecay: 5e-4, rule: "chainer" } as const;
+  return { model, optimizer: optim.sgd(model.parameters(), options) };
+}
+
+/** Trains to the end, stopping and resuming from the bytes of a snapshot after each of these numbers of iterations. */
+async function trainWithStops(epochs: number, stops: readonly number[]) {
+  let run = makeRun();
+  let start: train.TrainState | undefined;
+  for (const stop of [...stops, Number.POSITIVE_INFINITY]) {
+    const controller = new AbortController();
+    if (start?.iteration === stop) controller.abort();
+    const { state, finished } = await train.fit(run.model, run.optimizer, set, {
+      epochs,
+      batch: 16,
+      seed: 7,
+      schedule,
+      start,
+      signal: controller.signal,
+      onProgress: ({ iteration }) => iteration === stop && controller.abort(),
+    });
+    expect(finished).toBe(stop === Number.POSITIVE_INFINITY);
+    const bytes = await train.encodeSnapshot(await train.captureRun(gpu, run, state));
+    if (finished) return { state, ...(await train.decodeSnapshot(bytes)) };
+    expect(state.iteration).toBe(stop);
+    const snapshot = await train.decodeSnapshot(bytes);
+    run = makeRun();
+    train.restoreRun(snapshot, run);
+    start = train.describeRun(snapshot).state;
+  }
+  throw new Error("unreachable");
+}
+
+function withoutTimes(log: readonly train.LogEntry[]) {
+  return log.map((entry) =>
+    Object.fromEntries(Object.entries(entry).filter(([key]) => !times.includes(key as never))),
+  );
+}
+
+function bits(arrays: ReadonlyMap<string, train.SnapshotArray>) {
+  return new Map([...arrays].map(([name, { buffer }]) => [name, Buffer.from(buffer).toString("base64")]));
+}
+
+describe("a resumed run", async () => {
+  const whole = await trainWithStops(7, []);
+
+  // Epochs of 50 images end after iterations 4, 7, 10, 13, 16, 19, 22.
+  it.each([
+    ["in the first epoch", [2]],
+    ["after epoch 2", [7]],
+    ["after epoch 3, where the rate changes", [10]],
+    ["in epoch 4, twice", [11, 12]],
+    ["at every boundary", [4, 7, 10, 13, 16, 19, 22]],
+  ])("has the bits and the log of an uninterrupted one: stopped %s", async (_, stops) => {
+    const resumed = await trainWithStops(7, stops);
+    expect(withoutTimes(resumed.state.log)).toEqual(withoutTimes(whole.state.log));
+    expect(bits(resumed.arrays)).toEqual(bits(whole.arrays));
+    expect({ ...resumed.state, log: 0, elapsedTime: 0 }).toEqual({ ...whole.state, log: 0, elapsedTime: 0 });
+  });
+
+  it("logs Chainer's keys, the rate by epochs since the start, and learns something", () => {
+    const { log } = whole.state;
+    expect(log.map(({ lr }) => lr)).toEqual([0.01, 0.01, 0.01, 0.005, 0.005, 0.005, 0.0025]);
+    expect(log.map(({ iteration }) => iteration)).toEqual([4, 7, 10, 13, 16, 19, 22]);
+    expect(log.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(Object.keys(log[0] ?? {})).toEqual([
+      "epoch",
+      "iteration",
+      "main/loss",
+      "main/accuracy",
+      "validation/main/loss",
+      "validation/main/accuracy",
+      "lr",
+      "elapsed_time",
+      "images_per_second",
+    ]);
+    expect(log.every((entry) => Object.values(entry).every(Number.isFinite))).toBe(true);
+    expect((log[6]?.["main/accuracy"] ?? 0) * 48).toBeCloseTo(
+      Math.round((log[6]?.["main/accuracy"] ?? 0) * 48),
+      9,
+    );
+  });
+
+  it("keeps counting time", async () => {
+    const { log } = (await trainWithStops(3, [5])).state;
+    const elapsed = log.map(({ elapsed_time }) => elapsed_time);
+    expect([...elapsed].sort((a, b) => a - b)).toEqual(elapsed);
+    expect(log.every(({ images_per_second }) => images_per_second > 0)).toBe(true);
+  });
+});
+
+describe("fit", () => {
+  it("stops with advice when the loss is no number any more", async () => {
+    const { model, optimizer } = makeRun();
+    model.parameters()[0]?.write(new Float32Array(model.parameters()[0]?.size ?? 0).fill(Number.NaN));
+    const fitting = train.fit(model, optimizer, set, { epochs: 100, batch: 16, metricsEvery: 2 });
+    await expect(fitting).rejects.toThrow(train.DivergedError);
+    await expect(fitting).rejects.toThrow(
+      /the training loss is NaN at iteration \d+ \(epoch \d\): .*lower learning rate than 0.01/,
+    );
+  });
+
+  it("reports kernels, steps and validation", async () => {
+    const { model, optimizer } = makeRun();
+    const seen: string[] = [];
+    await train.fit(model, optimizer, set, {
+      epochs: 1,
+      batch: 25,
+      onProgress: ({ phase, iteration, position, validated }) =>
+        seen.push(`${phase} ${iteration} ${position} ${validated}`),
+    });
+    expect(seen).toEqual(["training 1 25 0", "training 2 0 0", "validation 2 0 20"]);
+  });
+
+  it("refuses what makes no sense", async () => {
+    const { model, optimizer } = makeRun();
+    await expect(train.fit(model, optimizer, set, { epochs: 0 })).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[Error: [fit] 'epochs' must be a positive integer, but got 0]`,
+    );
+    await expect(
+      train.fit(model, optimizer, set, { epochs: 1, batch: 51 }),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[Error: [data] 'batch' must be from 1 to the 50 images of 'synthetic train', but got 51; use a smaller batch or more images]`,
+    );
+  });
+
+  it("leaves no memory behind", async () => {
+    const { model, optimizer } = makeRun();
+    const used: number[] = [];
+    const options = { epochs: 6, batch: 25, onEpoch: () => void used.push(gpu.memory.buffers) };
+    await train.fit(model, optimizer, set, options);
+    expect(used.at(-1)).toBeLessThanOrEqual(used[2] ?? 0);
+  });
+});
+
+describe("evaluate", () => {
+  /** Says that every image is of the class of its first byte. */
+  class ByFirstByte extends nn.Module {
+    readonly logits: Tensor;
+    constructor(rows: number[][]) {
+      super();
+      this.logits = nn.buffer(gpu.tensor(new Float32Array(rows.flat()), [rows.length, 2]));
+    }
+    #at = 0;
+    forward(images: Tensor): Tensor {
+      const [count = 0] = images.shape;
+      const y = gpu.empty([count, 2]);
+      const { buffer, byteOffset } = this.logits;
+      const rows = { buffer, byteOffset: byteOffset + 8 * this.#at, byteLength: 8 * count };
+      gpu.device.stream.copy(rows, y);
+      this.#at += count;
+      return y;
+    }
+  }
+
+  it("counts images, not batches: 4 of 5 right, 3 at a time, is 0.8", async () => {
+    const right = [4, 0];
+    const images = data.fromArrays(gpu, {
+      images: new Uint8Array(20),
+      labels: [0, 0, 0, 0, 0],
+      shape: [1, 1, 4],
+      classes: 2,
+    });
+    const model = new ByFirstByte([right, right, right, right, [0, 4]]);
+    const { accuracy, correct, count } = await train.evaluate(model, images, { batch: 3 });
+    expect({ accuracy, correct, count }).toEqual({ accuracy: 0.8, correct: 4, count: 5 });
+  });
+
+  it("gives the same for every batch size", async () => {
+    const { model } = makeRun();
+    const { test } = await data.cifar100(gpu, data.syntheticCifar100({ trainCount: 1, testCount: 130 }));
+    const results = [];
+    for (const batch of [7, 64, 100, 128]) results.push(await train.evaluate(model, test, { batch }));
+    for (const { accuracy, correct, loss } of results) {
+      expect(accuracy * 130).toBeCloseTo(correct, 9);
+      expect(Math.abs(correct - (results[0]?.correct ?? 0))).toBeLessThanOrEqual(1);
+      expect(Math.abs(loss / (results[0]?.loss ?? 0) - 1)).toBeLessThan(1e-5);
+    }
+  });
+
+  it("stops when told", async () => {
+    const { model } = makeRun();
+    const signal = AbortSignal.abort(new Error("enough"));
+    await expect(train.evaluate(model, set.test, { signal })).rejects.toThrow("enough");
+  });
+});
