@@ -8,6 +8,12 @@ import type { Device } from "../../gpu/device.ts";
 import { type ConfigurationName, chooseConfiguration } from "../configuration.ts";
 import { launchForwardPlain, launchInputGradPlain, launchWeightGradPlain } from "./plain.ts";
 import type { Conv2dShape } from "./shape.ts";
+import {
+  launchForwardSubgroup,
+  launchInputGradSubgroup,
+  launchWeightGradSubgroup,
+  suitsSubgroup,
+} from "./subgroup.ts";
 
 export interface ForwardArguments {
   readonly shape: Conv2dShape;
@@ -36,30 +42,37 @@ interface Conv2dConfiguration {
   weightGrad(device: Device, args: WeightGradArguments): void;
 }
 
-const plain: Conv2dConfiguration = {
-  forward: launchForwardPlain,
-  inputGrad: launchInputGradPlain,
-  weightGrad: launchWeightGradPlain,
-};
-
 export const conv2dConfigurations: Readonly<Record<ConfigurationName, Conv2dConfiguration>> = {
-  plain,
-  subgroup: plain,
+  plain: {
+    forward: launchForwardPlain,
+    inputGrad: launchInputGradPlain,
+    weightGrad: launchWeightGradPlain,
+  },
+  subgroup: {
+    forward: launchForwardSubgroup,
+    inputGrad: launchInputGradSubgroup,
+    weightGrad: launchWeightGradSubgroup,
+  },
 };
 
-const configurationOf = (device: Device) => conv2dConfigurations[chooseConfiguration(device, "conv2d")];
+/** The adapter's configuration; plain where that one's copies would be too large for a binding. */
+function configurationFor(device: Device, shape: Conv2dShape): Conv2dConfiguration {
+  const configuration = chooseConfiguration(device, "conv2d");
+  const isSubgroup = configuration === "subgroup" && suitsSubgroup(device, shape);
+  return conv2dConfigurations[isSubgroup ? "subgroup" : "plain"];
+}
 
 /** y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy stride - padding + ky, ox stride - padding + kx, ci] weight[co, ky, kx, ci]. */
 export function conv2dForward(device: Device, args: ForwardArguments): void {
-  configurationOf(device).forward(device, args);
+  configurationFor(device, args.shape).forward(device, args);
 }
 
 /** dx from dy: the transposed convolution with the same weights. */
 export function conv2dInputGrad(device: Device, args: InputGradArguments): void {
-  configurationOf(device).inputGrad(device, args);
+  configurationFor(device, args.shape).inputGrad(device, args);
 }
 
 /** dweight[co, ky, kx, ci] = sum over n, oy, ox of dy x. Right from 65,536 images on, too. */
 export function conv2dWeightGrad(device: Device, args: WeightGradArguments): void {
-  configurationOf(device).weightGrad(device, args);
+  configurationFor(device, args.shape).weightGrad(device, args);
 }

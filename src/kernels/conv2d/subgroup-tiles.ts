@@ -1,0 +1,113 @@
+/** Tile shapes of the subgroup convolutions: which generated kernel serves which layer. */
+
+/** A correlation as the kernel sees it: the forward convolution, or the input gradient, which is one of dy with the weights turned round. */
+export interface Correlation {
+  readonly n: number;
+  /** Extents of what is read, and its channels in vec4s. */
+  readonly hi: number;
+  readonly wi: number;
+  readonly depth: number;
+  /** Extents of what is written, and its channels, a multiple of 4. */
+  readonly ho: number;
+  readonly wo: number;
+  readonly channels: number;
+  readonly kh: number;
+  readonly kw: number;
+  readonly padY: number;
+  readonly padX: number;
+  /** Stride of the forward convolution; 1 for the input gradient. */
+  readonly inStride: number;
+  /** Stride of the convolution whose input gradient this is; 1 for the forward. */
+  readonly outStride: number;
+}
+
+/** A lane holds `strips` strips of `width` output pixels, and `vector` channels of each pixel of its subgroup. */
+export interface CorrelationTile {
+  readonly lanes: number;
+  readonly width: number;
+  readonly strips: number;
+  /** Kw, where a strip's pixels are loaded once for a whole row of taps; 1 where each tap loads its own. */
+  readonly taps: number;
+  readonly vector: 2 | 4;
+  /** A strip is a whole row, and this many columns of padding on either side are known to be zero; -1 otherwise. */
+  readonly rowPadding: number;
+}
+
+/** A lane holds `taps` horizontal taps of `channels` output channels, and adds up `rows` rows of `width` output pixels a step. */
+export interface WeightGradTile {
+  readonly lanes: number;
+  readonly channels: number;
+  readonly width: number;
+  readonly rows: number;
+  readonly taps: number;
+  /** As in `CorrelationTile`. */
+  readonly rowPadding: number;
+}
+
+const roundUp = (value: number, multiple: number) => Math.ceil(value / multiple) * multiple;
+
+/** GFLOP/s measured for each strip width, where taps share loads and where they don't: what a wasted column is weighed against. */
+const sharedSpeeds = [
+  [8, 60],
+  [4, 56],
+  [2, 50],
+  [1, 42],
+] as const;
+const singleSpeeds = [
+  [4, 48],
+  [2, 44],
+  [1, 40],
+] as const;
+const mostTaps = 7;
+
+/** The strip width that wastes least, weighed by speed, at about 64 pixels a workgroup (32 where taps don't share loads). */
+export function chooseCorrelationTile(lanes: number, shape: Correlation): CorrelationTile {
+  const { n, wi, ho, wo, channels, kw, padX, inStride, outStride } = shape;
+  const isShared = inStride === 1 && outStride === 1 && kw > 1 && kw <= mostTaps;
+  const fillsHalf = roundUp(channels, 2 * lanes) <= 0.67 * roundUp(channels, 4 * lanes);
+  const columns = Math.ceil(wo / outStride);
+  let width = 1;
+  let best = 0;
+  for (const [candidate, speed] of isShared ? sharedSpeeds : singleSpeeds) {
+    const useful = (speed * columns) / roundUp(columns, candidate);
+    if (candidate * lanes > 64 || useful <= best) continue;
+    width = candidate;
+    best = useful;
+  }
+  const allStrips = Math.ceil(ho / outStride) * Math.ceil(columns / width) * n;
+  const pixels = isShared ? 64 : 32;
+  const isRow = isShared && width === wo && wi === wo && kw === 2 * padX + 1;
+  return {
+    lanes,
+    width,
+    strips: Math.max(1, Math.min(Math.floor(pixels / (lanes * width)), Math.ceil(allStrips / lanes))),
+    taps: isShared ? kw : 1,
+    vector: fillsHalf ? 2 : 4,
+    rowPadding: isRow ? padX : -1,
+  };
+}
+
+interface WeightGradShape {
+  readonly wi: number;
+  readonly wo: number;
+  readonly channels: number;
+  readonly kw: number;
+  readonly padX: number;
+  readonly stride: number;
+}
+
+export function chooseWeightGradTile(lanes: number, shape: WeightGradShape): WeightGradTile {
+  const { wi, wo, channels, kw, padX, stride } = shape;
+  const isSingle = stride > 1 || kw === 1;
+  const taps = isSingle ? 1 : kw % 3 !== 0 && kw % 2 === 0 ? 2 : 3;
+  const width = wo >= 3 ? 4 : wo;
+  const isRow = !isSingle && taps === kw && width === wo && wi === wo && kw === 2 * padX + 1;
+  return {
+    lanes,
+    channels: channels <= 2 * lanes ? 2 * lanes : 4 * lanes,
+    width,
+    rows: wo >= 3 ? 1 : wo === 2 ? 2 : 4,
+    taps,
+    rowPadding: isRow ? padX : -1,
+  };
+}
