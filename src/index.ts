@@ -10,6 +10,7 @@ export { add, div, mul, sub } from "./tensor/ops/arithmetic.ts";
 export { type BatchNormOptions, batchNorm } from "./tensor/ops/batch-norm.ts";
 export { type Conv2dOptions, conv2d } from "./tensor/ops/conv2d.ts";
 export { type DropoutOptions, dropout } from "./tensor/ops/dropout.ts";
+export { exp, log, neg, pow, sqrt } from "./tensor/ops/math.ts";
 export { type MatmulOptions, matmul } from "./tensor/ops/matmul.ts";
 export { type MaxPool2dOptions, maxPool2d } from "./tensor/ops/max-pool2d.ts";
 export { countCorrect, Metrics, type MetricsResult } from "./tensor/ops/metrics.ts";
@@ -21,6 +22,7 @@ export {
   type SoftmaxCrossEntropyOptions,
   softmaxCrossEntropy,
 } from "./tensor/ops/softmax-cross-entropy.ts";
+export { transpose } from "./tensor/ops/transpose.ts";
 export { Rng, type RngState } from "./tensor/rng.ts";
 export { type BackwardOptions, noGrad } from "./tensor/tape.ts";
 export { Tensor, type TensorOptions } from "./tensor/tensor.ts";
