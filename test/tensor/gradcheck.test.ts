@@ -122,7 +122,9 @@ describe("gradcheck refuses", () => {
   it("inputs without floats", async () => {
     await expect(
       gradcheck((x) => x, [gpu.tensor(new Int32Array(1))]),
-    ).rejects.toThrowErrorMatchingInlineSnapshot(`[Error: [gradcheck] 'inputs' must hold an f32 tensor: nothing else has a gradient]`);
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[Error: [gradcheck] 'inputs' must hold an f32 tensor: nothing else has a gradient]`,
+    );
   });
 });
 

@@ -81,32 +81,44 @@ describe("leaves", () => {
   });
 
   it("as the loss have no gradient to compute", () => {
-    expect(() => leaf([1], "w").backward()).toThrowErrorMatchingInlineSnapshot(`[Error: [backward] 'w' [1] is a leaf: nothing was computed from parameters]`);
+    expect(() => leaf([1], "w").backward()).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [backward] 'w' [1] is a leaf: nothing was computed from parameters]`,
+    );
   });
 });
 
 describe("errors", () => {
   it("for a loss that isn't a scalar", () => {
-    expect(() => mul(leaf([1, 2]), 2).backward()).toThrowErrorMatchingInlineSnapshot(`[Error: [backward] the loss must be a scalar, but is tensor [2]; reduce it with sum() or mean()]`);
+    expect(() => mul(leaf([1, 2]), 2).backward()).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [backward] the loss must be a scalar, but is tensor [2]; reduce it with sum() or mean()]`,
+    );
   });
   it("for a loss that depends on nothing", () => {
-    expect(() => sum(gpu.zeros([2])).backward()).toThrowErrorMatchingInlineSnapshot(`[Error: [backward] tensor [] depends on no tensor with requiresGrad]`);
+    expect(() => sum(gpu.zeros([2])).backward()).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [backward] tensor [] depends on no tensor with requiresGrad]`,
+    );
   });
   it("for a second backward", () => {
     const loss = sum(leaf([1, 2]));
     loss.backward();
-    expect(() => loss.backward()).toThrowErrorMatchingInlineSnapshot(`[Error: [backward] tensor [], made by 'sum', was part of an earlier backward() and is released; add the losses and call backward() once, or compute it again]`);
+    expect(() => loss.backward()).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [backward] tensor [], made by 'sum', was part of an earlier backward() and is released; add the losses and call backward() once, or compute it again]`,
+    );
   });
   it("for a loss computed from what an earlier backward released", () => {
     const h = mul(leaf([1, 2]), 2).keep();
     sum(h).backward();
-    expect(() => sum(mul(h, 2)).backward()).toThrowErrorMatchingInlineSnapshot(`[Error: [backward] tensor [2], made by 'mul', was part of an earlier backward() and is released; add the losses and call backward() once, or compute it again]`);
+    expect(() => sum(mul(h, 2)).backward()).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [backward] tensor [2], made by 'mul', was part of an earlier backward() and is released; add the losses and call backward() once, or compute it again]`,
+    );
   });
   it("for reading what backward released", async () => {
     const h = mul(leaf([1, 2]), 2);
     h.name = "hidden";
     sum(h).backward();
-    await expect(h.data()).rejects.toThrowErrorMatchingInlineSnapshot(`[Error: [tensor] 'hidden' [2] was released by backward(); call keep() on it before, to use it afterwards]`);
+    await expect(h.data()).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[Error: [tensor] 'hidden' [2] was released by backward(); call keep() on it before, to use it afterwards]`,
+    );
   });
   it("for computing with what backward released", () => {
     const h = mul(leaf([1, 2]), 2);
@@ -117,12 +129,16 @@ describe("errors", () => {
     const h = mul(leaf([1, 2]), 2);
     expect(() => {
       h.requiresGrad = false;
-    }).toThrowErrorMatchingInlineSnapshot(`[Error: [requiresGrad] tensor [2] is the result of 'mul'; use detach()]`);
+    }).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [requiresGrad] tensor [2] is the result of 'mul'; use detach()]`,
+    );
   });
   it("for integers with gradients", () => {
     expect(() =>
       gpu.tensor(new Int32Array(2), [2], { requiresGrad: true }),
-    ).toThrowErrorMatchingInlineSnapshot(`[Error: [tensor] only f32 tensors have gradients, but tensor [2] is i32]`);
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [tensor] only f32 tensors have gradients, but tensor [2] is i32]`,
+    );
   });
   it("before anything is computed: gradients stay as they were", async () => {
     const x = leaf([1, 2], "x");
@@ -186,7 +202,9 @@ describe("without gradients", () => {
   });
 
   it("noGrad refuses async functions", () => {
-    expect(() => noGrad(async () => {})).toThrowErrorMatchingInlineSnapshot(`[Error: [noGrad] 'fn' must be synchronous; await its results outside]`);
+    expect(() => noGrad(async () => {})).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [noGrad] 'fn' must be synchronous; await its results outside]`,
+    );
   });
 });
 
@@ -204,8 +222,12 @@ describe("write()", () => {
 
   it("checks type and count", () => {
     const x = gpu.tensor([1, 2], [2], { name: "x" });
-    expect(() => x.write([1, 2, 3])).toThrowErrorMatchingInlineSnapshot(`[Error: [write] 'x' [2] takes a Float32Array of 2 elements, but got a Float32Array of 3]`);
-    expect(() => x.write(new Int32Array(2))).toThrowErrorMatchingInlineSnapshot(`[Error: [write] 'x' [2] takes a Float32Array of 2 elements, but got a Int32Array of 2]`);
+    expect(() => x.write([1, 2, 3])).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [write] 'x' [2] takes a Float32Array of 2 elements, but got a Float32Array of 3]`,
+    );
+    expect(() => x.write(new Int32Array(2))).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [write] 'x' [2] takes a Float32Array of 2 elements, but got a Int32Array of 2]`,
+    );
   });
 });
 

@@ -79,7 +79,9 @@ describe("overwritten between forward and backward", () => {
     const x = leaf([1, 2, 3, 4]);
     const loss = sum(mul(x, x));
     reshape(x.detach(), [2, 2]).write([10, 10, 10, 10]);
-    expect(() => loss.backward()).toThrowErrorMatchingInlineSnapshot(`[Error: [backward] 'x' [4] was overwritten after 'mul' saved it for its gradient; call backward() before write() or optimizer.step()]`);
+    expect(() => loss.backward()).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [backward] 'x' [4] was overwritten after 'mul' saved it for its gradient; call backward() before write() or optimizer.step()]`,
+    );
   });
 
   it("an input of max, whose place is remembered: the gradient is right", async () => {
