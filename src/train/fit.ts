@@ -45,14 +45,19 @@ export interface FitOptions {
   readonly signal?: AbortSignal | undefined;
   /** Goes on from the state of an earlier run, whose model and optimiser were restored; its batch and seed are taken. */
   readonly start?: TrainState | undefined;
-  /** Called after each epoch, with the state for a snapshot; awaited. */
-  readonly onEpoch?: (entry: LogEntry, state: TrainState) => void | Promise<void>;
+  /** Called after each epoch, with the state for a snapshot and what took how long; awaited. */
+  readonly onEpoch?: (entry: LogEntry, state: TrainState, seconds: EpochSeconds) => void | Promise<void>;
   /** Called after each step. */
   readonly onProgress?: (progress: Progress) => void;
   /** Called for each kernel that is compiled before the first step. */
   readonly onCompile?: CompileProgress;
   /** Steps between two looks at the training metrics, 100 by default. */
   readonly metricsEvery?: number;
+}
+
+export interface EpochSeconds {
+  readonly training: number;
+  readonly validation: number;
 }
 
 export interface FitResult {
@@ -207,6 +212,7 @@ class Run {
   /** Validates and logs the epoch that ended, unless stopped. */
   async #report(): Promise<void> {
     const { signal, onProgress, onEpoch } = this.#options;
+    const began = performance.now();
     let validation: MetricsResult;
     try {
       validation = await evaluate(this.#model, this.#set.test, {
@@ -230,12 +236,13 @@ class Run {
       elapsed_time: this.#elapsed(),
       images_per_second: training.count / this.#epochSeconds,
     };
+    const seconds = { training: this.#epochSeconds, validation: (performance.now() - began) / 1000 };
     this.#metrics.reset();
     this.#seen = undefined;
     this.#epochSeconds = 0;
     this.#unreported = false;
     this.#log.push(entry);
-    await onEpoch?.(entry, this.#snapshotState([0, 0, 0, 0]));
+    await onEpoch?.(entry, this.#snapshotState([0, 0, 0, 0]), seconds);
   }
 
   #progress(phase: Progress["phase"], validated: number): Progress {

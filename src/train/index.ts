@@ -4,6 +4,7 @@ export { type CheckpointInfo, captureRun, describeRun, type Run, restoreRun } fr
 export { type Classifier, type EvaluateOptions, evaluate } from "./evaluate.ts";
 export {
   DivergedError,
+  type EpochSeconds,
   type FitOptions,
   type FitResult,
   fit,

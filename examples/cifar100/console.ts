@@ -1,0 +1,136 @@
+/**
+ * What the user sees: Chainer's table, and on a terminal two progress bars below it. Into a file go plain lines only: no
+ * carriage return, no escape sequence.
+ */
+import { MultiBar, Presets, type SingleBar } from "cli-progress";
+import type { train } from "wgrad";
+
+const columns = [
+  "epoch",
+  "main/loss",
+  "validation/main/loss",
+  "main/accuracy",
+  "validation/main/accuracy",
+  "elapsed_time",
+] as const;
+const widths = columns.map((name) => Math.max(10, name.length));
+
+export class Console {
+  readonly #isTerminal = process.stdout.isTTY === true;
+  #bars: MultiBar | undefined;
+  #total: SingleBar | undefined;
+  #part: SingleBar | undefined;
+  #ticks: { readonly time: number; readonly iteration: number }[] = [];
+
+  /** A line, above the bars where there are some. */
+  line(text: string): void {
+    if (!this.#bars) {
+      process.stdout.write(`${text}\n`);
+      return;
+    }
+    this.#bars.log(`${text}\n`);
+    this.#bars.update();
+  }
+
+  /** Kernels compiled before the first step: a bar, or nothing but a line at the start. */
+  compiling(done: number, total: number, kernel: string): void {
+    if (!this.#isTerminal) {
+      if (done === 1) this.line(`compiling ${total} kernels`);
+      return;
+    }
+    this.#start();
+    this.#part?.setTotal(total);
+    this.#part?.update(done, { name: "compiling", text: kernel });
+    if (done === total) this.#part?.update(0, { name: "this epoch", text: "" });
+  }
+
+  header(): void {
+    this.line(
+      columns
+        .map((name, k) => name.padEnd(widths[k] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    );
+  }
+
+  row(entry: train.LogEntry): void {
+    const cells = columns.map((name, k) => significant(entry[name]).padEnd(widths[k] ?? 0));
+    this.line(cells.join("  ").trimEnd());
+  }
+
+  progress(progress: train.Progress): void {
+    if (!this.#isTerminal) return;
+    this.#start();
+    const { epochs, iteration, position, imagesPerEpoch, batch, phase } = progress;
+    const allImages = epochs * imagesPerEpoch;
+    const images = Math.min(progress.epoch * imagesPerEpoch + position, allImages);
+    const rate = this.#rate(iteration);
+    const left = rate > 0 ? clock((allImages - images) / batch / rate) : "unknown";
+    const speed = rate > 0 ? `${rate.toPrecision(3)} iters/sec. ` : "";
+    this.#total?.setTotal(allImages);
+    this.#total?.update(images, {
+      name: "total",
+      text: `${iteration} iter, ${progress.epoch} epoch / ${epochs} epochs. ${speed}Estimated time to finish: ${left}`,
+    });
+    this.#part?.setTotal(imagesPerEpoch);
+    if (phase === "validation") {
+      this.#part?.update(imagesPerEpoch, {
+        name: "this epoch",
+        text: `validating, ${progress.validated} images`,
+      });
+      return;
+    }
+    const { metrics } = progress;
+    const text = metrics
+      ? `loss ${metrics.loss.toFixed(3)}, accuracy ${metrics.accuracy.toFixed(3)} so far`
+      : "";
+    this.#part?.update(position, { name: "this epoch", text });
+  }
+
+  /** Takes the bars away. */
+  end(): void {
+    this.#bars?.stop();
+    this.#bars = undefined;
+  }
+
+  #start(): void {
+    if (this.#bars) return;
+    const format = "{name} [{bar}] {percentage}%  {text}";
+    this.#bars = new MultiBar(
+      {
+        format,
+        hideCursor: true,
+        clearOnComplete: true,
+        barsize: 30,
+        fps: 4,
+        gracefulExit: false,
+        linewrap: false,
+      },
+      Presets.legacy,
+    );
+    this.#total = this.#bars.create(1, 0, { name: "     total", text: "" });
+    this.#part = this.#bars.create(1, 0, { name: "this epoch", text: "" });
+  }
+
+  /** Iterations a second over the last 100. */
+  #rate(iteration: number): number {
+    this.#ticks.push({ time: performance.now(), iteration });
+    if (this.#ticks.length > 101) this.#ticks.shift();
+    const [first] = this.#ticks;
+    const last = this.#ticks.at(-1);
+    if (!first || !last || last.iteration === first.iteration) return 0;
+    return (1000 * (last.iteration - first.iteration)) / (last.time - first.time);
+  }
+}
+
+/** Six significant digits, as Chainer's `%g`. */
+function significant(value: number): string {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(6))) : String(value);
+}
+
+/** Seconds as h:mm:ss. */
+export function clock(seconds: number): string {
+  const whole = Math.round(seconds);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
+}

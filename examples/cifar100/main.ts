@@ -1,0 +1,39 @@
+/**
+ * `npm run cifar100 -- [options]`: trains VGG on CIFAR-100. Exit status 0 done, 1 failed, 2 wrong usage, 128 + signal if
+ * stopped; a failure is one line that says what to do.
+ */
+import { constants } from "node:os";
+import { Console } from "./console.ts";
+import { type Options, parseOptions, UsageError } from "./options.ts";
+import { evaluateRun, trainRun } from "./session.ts";
+
+const stop = new AbortController();
+let stopStatus = 1;
+const screen = new Console();
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    stopStatus = 128 + constants.signals[signal];
+    if (stop.signal.aborted) process.exit(stopStatus);
+    screen.line("Stopping after this step to save a snapshot; once more to quit at once.");
+    stop.abort();
+  });
+}
+// The reader of a pipe is gone: save, and end.
+process.stdout.on("error", () => stop.abort());
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options) process.exitCode = await follow(options);
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`cifar100: ${message.split("\n")[0]}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : stop.signal.aborted ? stopStatus : 1;
+}
+
+async function follow(options: Options): Promise<number> {
+  if (options.evaluate === undefined) return (await trainRun(options, stop.signal, screen)) ? 0 : stopStatus;
+  const accuracy = await evaluateRun(options, stop.signal);
+  process.stdout.write(`${(100 * accuracy).toFixed(2)}\n`);
+  return 0;
+}

@@ -1,0 +1,144 @@
+/** The command line: Chainer's options and ours. Says what is wrong in one line, and knows nothing of GPUs. */
+import { isAbsolute, resolve } from "node:path";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { type RecipeName, recipeNames } from "./recipes.ts";
+
+/** What the user asked for; undefined where the recipe, or a snapshot, decides. */
+export interface Options {
+  readonly dataset?: "cifar100" | "synthetic";
+  readonly data?: string;
+  readonly recipe?: RecipeName;
+  readonly batchsize?: number;
+  readonly learnrate?: number;
+  readonly epoch?: number;
+  readonly width?: number;
+  readonly seed?: number;
+  readonly trainLimit?: number;
+  readonly testLimit?: number;
+  readonly device: DeviceChoice;
+  readonly out: string;
+  readonly resume?: string;
+  readonly evaluate?: string;
+}
+
+const deviceChoices = ["auto", "high-performance", "low-power"] as const;
+export type DeviceChoice = (typeof deviceChoices)[number];
+
+/** Thrown for a command line that can't be followed: exit status 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Where the set is looked for without `--data`. */
+export const defaultDataFolder = "data";
+
+/** @returns the options, or undefined if help was asked for and printed. @throws UsageError */
+export function parseOptions(args: readonly string[]): Options | undefined {
+  const command = describe();
+  try {
+    command.parse(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return undefined;
+    throw new UsageError(
+      `${error.message
+        .replace(/^error: /, "")
+        .replace(/\.$/, "")
+        .replaceAll("\n", " ")}; see --help`,
+    );
+  }
+  const { gpu, ...options } = command.opts<Options & { readonly gpu?: DeviceChoice }>();
+  if (options.resume !== undefined && options.evaluate !== undefined)
+    throw new UsageError("--resume goes on training and --evaluate doesn't train; give one of them");
+  if (options.dataset === "synthetic" && options.data !== undefined)
+    throw new UsageError("--dataset synthetic reads no files; leave out --data or --dataset");
+  return gpu === undefined ? options : { ...options, device: gpu };
+}
+
+function describe(): Command {
+  const path = (value: string) => fromCallersFolder(value);
+  return new Command("npm run cifar100 --")
+    .usage("[options]")
+    .description("Trains VGG on CIFAR-100 with WebGPU.")
+    .helpOption("-h, --help", "show this help")
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .allowExcessArguments(false)
+    .addOption(
+      new Option(
+        "-d, --dataset <name>",
+        "the real set or the synthetic one; by default the real one where it is found",
+      ).choices(["cifar100", "synthetic"]),
+    )
+    .addOption(
+      new Option(
+        "--data <dir|tar>",
+        `folder or archive of CIFAR-100's binary version (default: "${defaultDataFolder}", if it's there)`,
+      ).argParser(path),
+    )
+    .addOption(
+      new Option(
+        "--recipe <name>",
+        "chainer-2016: VGG as published, 300 epochs (default on a GPU); quick: quarter width, part of the set, a few minutes on a CPU (default there)",
+      ).choices([...recipeNames]),
+    )
+    .option("-b, --batchsize <n>", "images a step", positiveInteger)
+    .option("-l, --learnrate <rate>", "learning rate of the first epochs", positiveNumber)
+    .option("-e, --epoch <n>", "epochs", positiveInteger)
+    .option("--width <factor>", "scales every channel count; a multiple of 1/64", widthFactor)
+    .option("--seed <n>", "decides weights, dropout and the order of the images", wholeNumber)
+    .option("--train-limit <n>", "use the first n training images", positiveInteger)
+    .option("--test-limit <n>", "use the first n test images", positiveInteger)
+    .addOption(
+      new Option("--device <adapter>", "which adapter WebGPU is asked for")
+        .choices(deviceChoices)
+        .default("auto"),
+    )
+    .addOption(new Option("-g, --gpu <adapter>", "the same; 0 is the default adapter").argParser(deviceOfGpu))
+    .addOption(
+      new Option("-o, --out <dir>", "folder for log and snapshots")
+        .default(fromCallersFolder("result"), "result")
+        .argParser(path),
+    )
+    .addOption(new Option("-r, --resume <file>", "go on from a snapshot, with its settings").argParser(path))
+    .addOption(
+      new Option("--evaluate <file>", "don't train: print a snapshot's test accuracy in %").argParser(path),
+    );
+}
+
+/** npm starts scripts in the package's folder and says in INIT_CWD where the user is. */
+export function fromCallersFolder(path: string): string {
+  return isAbsolute(path) ? path : resolve(process.env.INIT_CWD ?? process.cwd(), path);
+}
+
+function deviceOfGpu(value: string): DeviceChoice {
+  const choice = value === "0" ? "auto" : deviceChoices.find((known) => known === value);
+  if (choice) return choice;
+  throw new InvalidArgumentError(
+    "WebGPU has no numbered devices: use 0, auto, high-performance or low-power (without a GPU the CPU is used anyway).",
+  );
+}
+
+function wholeNumber(value: string): number {
+  const number = Number(value);
+  if (/^\d+$/.test(value) && Number.isSafeInteger(number)) return number;
+  throw new InvalidArgumentError("It must be a whole number.");
+}
+
+function positiveInteger(value: string): number {
+  const number = wholeNumber(value);
+  if (number > 0) return number;
+  throw new InvalidArgumentError("It must be at least 1.");
+}
+
+function widthFactor(value: string): number {
+  const width = positiveNumber(value);
+  if (Number.isInteger(64 * width)) return width;
+  throw new InvalidArgumentError("It must be a multiple of 1/64, such as 0.25.");
+}
+
+function positiveNumber(value: string): number {
+  const number = Number(value);
+  if (value.trim() !== "" && Number.isFinite(number) && number > 0) return number;
+  throw new InvalidArgumentError("It must be a positive number.");
+}

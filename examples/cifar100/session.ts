@@ -1,0 +1,217 @@
+/** A run from data to summary: `trainRun`, and `evaluateRun` for a snapshot. */
+import { mkdir } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { createGpu, data, type Gpu, nn, optim, train } from "wgrad";
+import { loadSnapshot, SnapshotFolder, writeFileWhole } from "wgrad/node";
+import type { Console } from "./console.ts";
+import { findData, howToGetData } from "./dataset.ts";
+import { fromCallersFolder, type Options } from "./options.ts";
+import { newSettings, resumedSettings, type SavedSettings, savedSettings } from "./settings.ts";
+import { count, summarize } from "./summary.ts";
+
+/** Opens the adapter that was asked for. */
+export function openGpu(
+  { device }: Options,
+  configurations: Readonly<Record<string, string>> = {},
+): Promise<Gpu> {
+  return createGpu({ configurations, ...(device !== "auto" && { powerPreference: device }) });
+}
+
+/**
+ * Trains, new or resumed.
+ * @returns false if the signal stopped it; then a snapshot was saved
+ */
+export async function trainRun(options: Options, signal: AbortSignal, screen: Console): Promise<boolean> {
+  const snapshot = options.resume === undefined ? undefined : await loadSnapshot(options.resume);
+  const info = snapshot && train.describeRun(snapshot);
+  const saved = info && resumedSettings(options, savedSettings(info));
+  const gpu = await openGpu(options, info?.configurations);
+  try {
+    const session = await prepare(gpu, options, saved, screen);
+    if (snapshot) train.restoreRun(snapshot, session.run);
+    return await session.train(signal, info?.state);
+  } finally {
+    screen.end();
+    gpu.destroy();
+  }
+}
+
+/** The test accuracy of a snapshot, 0 to 1. */
+export async function evaluateRun(options: Options, signal: AbortSignal): Promise<number> {
+  const snapshot = await loadSnapshot(options.evaluate ?? "");
+  const info = train.describeRun(snapshot);
+  const saved = savedSettings(info);
+  const gpu = await openGpu(options, info.configurations);
+  try {
+    const testLimit = options.testLimit ?? saved.testLimit;
+    const dataset = options.data === undefined ? (options.dataset ?? saved.dataset) : "cifar100";
+    const { test } = await findData({ ...options, dataset }, { trainLimit: 1, testLimit });
+    const model = makeModel(gpu, saved);
+    train.restoreRun(snapshot, { model });
+    const images = data.fromArrays(gpu, test, testLimit > 0 ? { limit: testLimit } : {});
+    return (await train.evaluate(model, images, { batch: saved.batch, signal })).accuracy;
+  } finally {
+    gpu.destroy();
+  }
+}
+
+function makeModel(gpu: Gpu, { width, seed }: SavedSettings): nn.Vgg {
+  return nn.vgg(gpu, { classes: 100, width, seed });
+}
+
+async function prepare(
+  gpu: Gpu,
+  options: Options,
+  saved: SavedSettings | undefined,
+  screen: Console,
+): Promise<Session> {
+  const { description, device, vendor, isSoftware } = gpu.info;
+  const adapter = [description, device, vendor].find((name) => name !== "") ?? "unnamed";
+  screen.line(`Adapter: ${adapter}${isSoftware ? " (software: computes on the CPU)" : ""}`);
+  const settings = saved ?? newSettings(options, isSoftware);
+  const { trainLimit, testLimit } = settings;
+  const dataset = options.data === undefined ? (options.dataset ?? saved?.dataset) : "cifar100";
+  const source = await findData({ ...options, ...(dataset && { dataset }) }, settings);
+  const isSynthetic = source.train.synthetic;
+  if (isSynthetic && dataset === undefined) {
+    screen.line("!! CIFAR-100 WAS NOT FOUND: training on a SYNTHETIC set of drawn shapes instead.");
+    screen.line(`!! For the real one, ${howToGetData}.`);
+  }
+  const set = await data.cifar100(gpu, source, {
+    ...(trainLimit > 0 && { trainLimit }),
+    ...(testLimit > 0 && { testLimit }),
+  });
+  const whole: SavedSettings = {
+    ...settings,
+    dataset: isSynthetic ? "synthetic" : "cifar100",
+    trainImages: set.train.count,
+    testImages: set.test.count,
+  };
+  if (saved && (saved.dataset !== whole.dataset || saved.trainImages !== whole.trainImages))
+    throw new Error(
+      `the snapshot was trained on ${count(saved.trainImages)} images of ${saved.dataset}, but the data is ` +
+        `${count(whole.trainImages)} of ${whole.dataset}; resume with the same data`,
+    );
+  return new Session(gpu, options, whole, set, screen);
+}
+
+class Session {
+  readonly run: train.Run & { readonly model: nn.Vgg };
+  readonly #gpu: Gpu;
+  readonly #options: Options;
+  readonly #settings: SavedSettings;
+  readonly #set: data.DataSet;
+  readonly #screen: Console;
+  readonly #snapshots: SnapshotFolder;
+
+  constructor(gpu: Gpu, options: Options, settings: SavedSettings, set: data.DataSet, screen: Console) {
+    const model = makeModel(gpu, settings);
+    const { lr } = settings;
+    const optimizer = optim.sgd(model.parameters(), {
+      lr,
+      momentum: 0.9,
+      weightDecay: 5e-4,
+      rule: "chainer",
+    });
+    this.run = { model, optimizer };
+    this.#gpu = gpu;
+    this.#options = options;
+    this.#settings = settings;
+    this.#set = set;
+    this.#screen = screen;
+    this.#snapshots = new SnapshotFolder(options.out);
+  }
+
+  async train(signal: AbortSignal, start: train.TrainState | undefined): Promise<boolean> {
+    const { batch, seed, epochs, lr, halveEvery } = this.#settings;
+    const screen = this.#screen;
+    await mkdir(this.#options.out, { recursive: true });
+    await this.#writeLog(start?.log ?? []);
+    this.#introduce(start);
+    const seconds: train.EpochSeconds[] = [];
+    let result: train.FitResult;
+    try {
+      result = await train.fit(this.run.model, this.run.optimizer, this.#set, {
+        epochs,
+        batch,
+        seed,
+        schedule: optim.stepDecay({ lr, every: halveEvery }),
+        signal,
+        start,
+        onCompile: (done, total, kernel) => screen.compiling(done, total, kernel),
+        onProgress: (progress) => screen.progress(progress),
+        onEpoch: async (entry, state, spent) => {
+          seconds.push(spent);
+          screen.row(entry);
+          await this.#writeLog(state.log);
+          await this.#save(`snapshot_epoch_${entry.epoch}.wgrad`, state);
+        },
+      });
+    } catch (error) {
+      const { latest } = this.#snapshots;
+      if (!(error instanceof Error) || latest === undefined) throw error;
+      throw new Error(`${error.message}; the last snapshot is ${shown(latest)}`, { cause: error });
+    }
+    screen.end();
+    if (!result.finished) {
+      const file = await this.#save(`snapshot_iter_${result.state.iteration}.wgrad`, result.state);
+      screen.line(`Stopped at iteration ${result.state.iteration}. Go on with:`);
+      screen.line(`  ${this.#resumeCommand(file)}`);
+      return false;
+    }
+    if (seconds.length === 0)
+      screen.line(`The snapshot has all ${epochs} epochs already; --epoch sets more.`);
+    else for (const line of summarize(this.#settings, seconds)) screen.line(line);
+    screen.line(`Log and snapshots are in ${shown(this.#options.out)}`);
+    return true;
+  }
+
+  #introduce(start: train.TrainState | undefined): void {
+    const { recipe, batch, epochs, width, lr, dataset, trainImages, testImages } = this.#settings;
+    const screen = this.#screen;
+    const name = dataset === "synthetic" ? "SYNTHETIC, not CIFAR-100" : "CIFAR-100";
+    screen.line(`# Data: ${name}, ${count(trainImages)} training and ${count(testImages)} test images`);
+    screen.line(`# Recipe: ${recipe}, width ${width}, learning rate ${lr}`);
+    screen.line(`# Minibatch-size: ${batch}`);
+    screen.line(`# epoch: ${epochs}`);
+    if (recipe === "quick") {
+      screen.line("This is the quick recipe, on a part of the set. The published one:");
+      screen.line("  npm run cifar100 -- --recipe chainer-2016 --data cifar-100-binary.tar.gz");
+    }
+    if (start) screen.line(`Resumed at iteration ${start.iteration}, after ${start.epoch} epochs`);
+    screen.line("");
+    screen.header();
+    for (const entry of start?.log ?? []) screen.row(entry);
+  }
+
+  /** `log` is whole and valid JSON at every moment. */
+  async #writeLog(log: readonly train.LogEntry[]): Promise<void> {
+    const isSynthetic = this.#settings.dataset === "synthetic";
+    const entries = log.map((entry) => (isSynthetic ? { ...entry, dataset: "synthetic" } : entry));
+    await writeFileWhole(join(this.#options.out, "log"), `${JSON.stringify(entries, null, 2)}\n`);
+  }
+
+  async #save(name: string, state: train.TrainState): Promise<string> {
+    const snapshot = await train.captureRun(this.#gpu, this.run, state, { ...this.#settings });
+    return this.#snapshots.save(name, snapshot);
+  }
+
+  #resumeCommand(file: string): string {
+    const { out, data: source, epoch, device } = this.#options;
+    const parts = ["npm run cifar100 --", "--resume", quoted(shown(file)), "--out", quoted(shown(out))];
+    if (source !== undefined) parts.push("--data", quoted(shown(source)));
+    if (epoch !== undefined) parts.push("--epoch", String(epoch));
+    if (device !== "auto") parts.push("--device", device);
+    return parts.join(" ");
+  }
+}
+
+/** A path as the user would type it. */
+function shown(path: string): string {
+  const near = relative(fromCallersFolder("."), path);
+  return near === "" ? "." : near.startsWith("..") ? path : near;
+}
+
+function quoted(path: string): string {
+  return /^[\w./\\:@%+,-]+$/.test(path) ? path : JSON.stringify(path);
+}

@@ -1,0 +1,79 @@
+/** From options, recipe and perhaps a snapshot to the settings of a run. */
+import type { train } from "wgrad";
+import { type Options, UsageError } from "./options.ts";
+import { type RecipeName, recipeNames, recipes, type Settings } from "./recipes.ts";
+
+/** What a snapshot of this example keeps beside the run itself. */
+export interface SavedSettings extends Settings {
+  readonly dataset: "cifar100" | "synthetic";
+  /** How many images of each set were used. */
+  readonly trainImages: number;
+  readonly testImages: number;
+}
+
+/** The settings of a new run: the recipe's, and what the options say instead. */
+export function newSettings(options: Options, isSoftware: boolean): Settings {
+  const recipe: RecipeName = options.recipe ?? (isSoftware ? "quick" : "chainer-2016");
+  const preset = recipes[recipe];
+  return {
+    recipe,
+    batch: options.batchsize ?? preset.batch,
+    lr: options.learnrate ?? preset.lr,
+    halveEvery: preset.halveEvery,
+    epochs: options.epoch ?? preset.epochs,
+    width: options.width ?? preset.width,
+    seed: options.seed ?? preset.seed,
+    trainLimit: options.trainLimit ?? preset.trainLimit,
+    testLimit: options.testLimit ?? preset.testLimit,
+  };
+}
+
+/** The settings of a resumed run: the snapshot's; only the number of epochs may be another. @throws UsageError */
+export function resumedSettings(options: Options, saved: SavedSettings): SavedSettings {
+  const fixed = [
+    ["--recipe", options.recipe, saved.recipe],
+    ["--batchsize", options.batchsize, saved.batch],
+    ["--learnrate", options.learnrate, saved.lr],
+    ["--width", options.width, saved.width],
+    ["--seed", options.seed, saved.seed],
+    ["--train-limit", options.trainLimit, saved.trainLimit],
+    ["--test-limit", options.testLimit, saved.testLimit],
+    ["--dataset", options.dataset, saved.dataset],
+  ] as const;
+  for (const [name, wanted, was] of fixed) {
+    if (wanted !== undefined && wanted !== was) {
+      throw new UsageError(
+        `${name} ${wanted} differs from the snapshot's ${was}; a resumed run keeps its settings: leave ${name} out`,
+      );
+    }
+  }
+  return { ...saved, epochs: options.epoch ?? saved.epochs };
+}
+
+export function savedSettings({ settings }: train.CheckpointInfo): SavedSettings {
+  if (isSaved(settings)) return settings;
+  throw new Error("the snapshot isn't one of 'npm run cifar100'; name a file that it wrote to --out");
+}
+
+function isSaved(value: unknown): value is SavedSettings {
+  if (typeof value !== "object" || value === null) return false;
+  const saved: Partial<Record<keyof SavedSettings, unknown>> = value;
+  const { recipe, dataset, batch, lr, halveEvery, epochs, width, seed, trainLimit, testLimit } = saved;
+  const numbers = [
+    batch,
+    lr,
+    halveEvery,
+    epochs,
+    width,
+    seed,
+    trainLimit,
+    testLimit,
+    saved.trainImages,
+    saved.testImages,
+  ];
+  return (
+    recipeNames.some((name) => name === recipe) &&
+    (dataset === "cifar100" || dataset === "synthetic") &&
+    numbers.every((number) => typeof number === "number" && Number.isFinite(number))
+  );
+}

@@ -1,0 +1,42 @@
+/** What is said after training: how long an epoch took, and the whole published run beside the published times. */
+import type { train } from "wgrad";
+import { clock } from "./console.ts";
+import type { SavedSettings } from "./settings.ts";
+
+const published = "3:11:43 (GTX 980) and 1:52:54 (Titan X Pascal)";
+const fullSet = { train: 50_000, test: 10_000, epochs: 300 };
+
+export function summarize(settings: SavedSettings, epochs: readonly train.EpochSeconds[]): string[] {
+  const training = median(epochs.map((seconds) => seconds.training));
+  const validation = median(epochs.map((seconds) => seconds.validation));
+  const { width, trainImages, testImages, dataset } = settings;
+  const isWhole = trainImages === fullSet.train && testImages === fullSet.test;
+  const epoch = (training * fullSet.train) / trainImages + (validation * fullSet.test) / testImages;
+  const images = `${count(trainImages)} training and ${count(testImages)} test images`;
+  const lines = [
+    `Time per epoch: ${(training + validation).toFixed(1)} s (median of ${epochs.length}; ${images}, width ${width}).`,
+    `${fullSet.epochs} epochs${isWhole ? "" : ` of all ${count(fullSet.train)} images`} at width ${width} would take about ` +
+      `${clock(fullSet.epochs * epoch)} here; published, at width 1: ${published}.`,
+  ];
+  if (width !== 1) {
+    const work =
+      width < 1
+        ? `${(1 / width ** 2).toPrecision(2)} times the`
+        : `${(1 / width ** 2).toPrecision(2)} of the`;
+    lines.push(`These aren't comparable: width 1 is about ${work} arithmetic of width ${width}.`);
+  }
+  if (dataset === "synthetic")
+    lines.push("The set was SYNTHETIC: its accuracies say nothing about CIFAR-100.");
+  return lines;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
+}
+
+export function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
