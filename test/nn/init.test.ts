@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { nn } from "wgrad";
+
+function moments(values: Float32Array) {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const central = (power: number) =>
+    values.reduce((sum, value) => sum + (value - mean) ** power, 0) / values.length;
+  const variance = central(2);
+  return { mean, variance, skewness: central(3) / variance ** 1.5, kurtosis: central(4) / variance ** 2 };
+}
+
+describe("initial values", () => {
+  const count = 400_003;
+
+  // Allowed: five standard errors of each statistic of `count` independent normal values.
+  it("normal has the moments of a normal distribution", () => {
+    const { mean, variance, skewness, kurtosis } = moments(nn.normal({ seed: 5, mean: 3, std: 2 })([count]));
+    expect(Math.abs(mean - 3)).toBeLessThan(5 * (2 / Math.sqrt(count)));
+    expect(Math.abs(variance / 4 - 1)).toBeLessThan(5 * Math.sqrt(2 / count));
+    expect(Math.abs(skewness)).toBeLessThan(5 * Math.sqrt(6 / count));
+    expect(Math.abs(kurtosis - 3)).toBeLessThan(5 * Math.sqrt(24 / count));
+  });
+
+  it("normal's neighbours are uncorrelated", () => {
+    const values = nn.normal({ seed: 6 })([count]);
+    for (const lag of [1, 2, 3, 4]) {
+      let sum = 0;
+      for (let k = lag; k < count; k++) sum += (values[k] ?? 0) * (values[k - lag] ?? 0);
+      expect(Math.abs(sum / count), `lag ${lag}`).toBeLessThan(5 / Math.sqrt(count));
+    }
+  });
+
+  it("uniform fills its interval", () => {
+    const values = nn.uniform({ low: -1, high: 3 })([count]);
+    const { mean, variance } = moments(values);
+    expect(Math.abs(mean - 1)).toBeLessThan(5 * (4 / Math.sqrt(12 * count)));
+    expect(Math.abs(variance / (16 / 12) - 1)).toBeLessThan(5 * Math.sqrt(0.8 / count));
+    expect(values.every((value) => value >= -1 && value < 3)).toBe(true);
+  });
+
+  it("leCunNormal has the variance 1 / fanIn, fanIn = Kh Kw Ci", () => {
+    const { mean, variance } = moments(nn.leCunNormal({ seed: 1 })([128, 3, 3, 64]));
+    const size = 128 * 9 * 64;
+    expect(Math.abs(mean)).toBeLessThan(5 / Math.sqrt(9 * 64 * size));
+    expect(Math.abs(variance * 9 * 64 - 1)).toBeLessThan(5 * Math.sqrt(2 / size));
+    expect(() => nn.leCunNormal()([5])).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [leCunNormal] 'shape' must have two axes or more, [out, ..., in], but got [5]]`,
+    );
+  });
+
+  it("follows from seed and order of calls alone", () => {
+    const first = nn.normal({ seed: 2 ** 40 + 1 });
+    const second = nn.normal({ seed: 2 ** 40 + 1 });
+    const [a, b] = [first([3, 5]), first([3, 5])];
+    expect(second([15])).toEqual(a);
+    expect(second([15])).toEqual(b);
+    expect(b).not.toEqual(a);
+    expect(nn.normal({ seed: 1 })([15])).not.toEqual(a);
+    expect(() => nn.normal({ seed: -1 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [normal] 'seed' must be an integer from 0 to 2^53 - 1, but got -1]`,
+    );
+  });
+
+  it("zeros and ones", () => {
+    expect(nn.zeros()([2])).toEqual(Float32Array.of(0, 0));
+    expect(nn.ones()([2])).toEqual(Float32Array.of(1, 1));
+  });
+});
