@@ -60,7 +60,7 @@ export class CommandStream implements Sink {
     const pipeline = this.#pipelines.get(kernel);
     this.#pass ??= this.#open().beginComputePass({ label: "kernels" });
     this.#pass.setPipeline(pipeline.raw);
-    this.#pass.setBindGroup(0, this.#bindGroup(pipeline.id, pipeline.layout, kernel.label, views, uniform));
+    this.#pass.setBindGroup(0, this.#bindGroup(pipeline.id, pipeline.layout, kernel, views, uniform));
     this.#pass.dispatchWorkgroups(...groups);
     this.#count();
   }
@@ -129,7 +129,7 @@ export class CommandStream implements Sink {
   #bindGroup(
     pipelineId: number,
     layout: GPUBindGroupLayout,
-    label: string,
+    kernel: KernelSource,
     views: readonly BufferView[],
     uniform: UniformSlot | undefined,
   ): GPUBindGroup {
@@ -138,6 +138,7 @@ export class CommandStream implements Sink {
       key += `,${buffer.id}+${byteOffset}+${byteLength}`;
     const known = this.#bindGroups.get(key);
     if (known) return known;
+    checkAliases(kernel, views);
     const entries: GPUBindGroupEntry[] = views.map(({ buffer, byteOffset, byteLength }, binding) => ({
       binding,
       resource: {
@@ -152,9 +153,27 @@ export class CommandStream implements Sink {
         resource: { buffer: uniform.raw, offset: uniform.offset, size: 256 },
       });
     }
-    const bindGroup = this.#device.createBindGroup({ label, layout, entries });
+    const bindGroup = this.#device.createBindGroup({ label: kernel.label, layout, entries });
     if (this.#bindGroups.size >= mostBindGroups) this.#bindGroups.clear();
     this.#bindGroups.set(key, bindGroup);
     return bindGroup;
   }
+}
+
+/** WebGPU drops all commands of a submit in which a launch breaks this rule, and its message doesn't say which one did. */
+function checkAliases({ label, access }: KernelSource, views: readonly BufferView[]): void {
+  views.forEach((writable, k) => {
+    if (access[k] === "read") return;
+    views.forEach((other, j) => {
+      if (j === k || other.buffer !== writable.buffer) return;
+      const apart =
+        other.byteOffset + other.byteLength <= writable.byteOffset ||
+        writable.byteOffset + writable.byteLength <= other.byteOffset;
+      if (apart && access[j] !== "read") return;
+      throw new Error(
+        `[${label}] writes binding ${k} to the buffer that binding ${j} ${access[j] === "read" ? "reads" : "writes"} ` +
+          "too; a launch may only read a buffer, or only write it at ranges apart: copy one of them first",
+      );
+    });
+  });
 }

@@ -30,6 +30,7 @@ export class Device {
   readonly #staging: StagingPool;
   readonly #owned: boolean;
   #error: string | undefined;
+  #compileError: string | undefined;
   #destroyed = false;
 
   /** @param owned whether `destroy` destroys the GPU device too, or leaves it to the application that made it */
@@ -42,7 +43,9 @@ export class Device {
     this.#owned = owned;
     this.info = describeAdapter(raw);
     this.limits = raw.limits;
-    this.pipelines = new PipelineCache(raw, report);
+    this.pipelines = new PipelineCache(raw, (message) => {
+      this.#compileError ??= message;
+    });
     this.stream = new CommandStream(raw, this.pipelines);
     this.uniforms = new UniformCache(raw);
     this.#pool = new BufferPool(raw);
@@ -147,8 +150,10 @@ export class Device {
   }
 
   #takeError(): string | undefined {
-    const message = this.#error;
+    // The commands that used an invalid pipeline fail too, and sooner: the compile error is the cause.
+    const message = this.#compileError ?? this.#error;
     this.#error = undefined;
+    this.#compileError = undefined;
     return message;
   }
 }

@@ -1,0 +1,66 @@
+/** Mistakes that WebGPU reports late become exceptions at the next wait, with the kernel's name. */
+import { describe, expect, it } from "vitest";
+import { kernel, wgsl } from "../../src/gpu/kernel.ts";
+import { gpu } from "../support/gpu.ts";
+
+const broken = (body: string) =>
+  kernel("broken_kernel", { write: { y: "quad" }, params: { n: "u32" }, body });
+
+describe("a kernel that doesn't compile", () => {
+  it("is reported at the next wait, with label, line and source", async () => {
+    const y = gpu.zeros([4]);
+    broken("let a = 1;\ny[i] = no_such_value;")(gpu.device, { y, n: 1 });
+    const failure = await y.data().catch((error: Error) => error.message);
+    expect(failure).toMatch(/^\[broken_kernel\] the kernel doesn't compile: line \d+:\d+: .*no_such_value/);
+    expect(failure).toMatch(/\d+ \| let a = 1;\n +\d+ \| y\[i\] = no_such_value;/);
+    await expect(gpu.idle()).resolves.toBeUndefined();
+  });
+
+  it("isn't remembered: it's reported at each use, and mended it runs", async () => {
+    const y = gpu.zeros([4]);
+    const source = "y[i] = no_such_value_either;";
+    const pipelines = gpu.device.pipelines.size;
+    for (let k = 0; k < 2; k++) {
+      broken(source)(gpu.device, { y, n: 1 });
+      await expect(gpu.idle()).rejects.toThrow("no_such_value_either");
+    }
+    expect(gpu.device.pipelines.size).toBe(pipelines);
+    broken("y[i] = quad(7);")(gpu.device, { y, n: 1 });
+    expect([...(await y.data())]).toEqual([7, 7, 7, 7]);
+  });
+
+  it("is reported by precompile", async () => {
+    const y = gpu.zeros([4]);
+    const step = () => broken("y[i] = missing;")(gpu.device, { y, n: 1 });
+    await expect(gpu.precompile(step)).rejects.toThrow(
+      /\[broken_kernel\] the kernel doesn't compile: line .*missing/,
+    );
+    await expect(gpu.idle()).resolves.toBeUndefined();
+  });
+});
+
+const copyQuads = kernel("copy_quads_for_test", {
+  read: { x: "quad" },
+  write: { y: "quad" },
+  params: { n: "u32" },
+  body: wgsl`
+    if (i >= params.n) { return; }
+    y[i] = x[i];`,
+});
+
+describe("a launch that WebGPU doesn't allow", () => {
+  it("because a buffer is read and written is refused at once, naming the kernel", async () => {
+    const x = gpu.tensor([1, 2, 3, 4]);
+    expect(() => copyQuads(gpu.device, { x, y: x, n: 1 })).toThrowErrorMatchingInlineSnapshot(`[Error: [copy_quads_for_test] writes binding 1 to the buffer that binding 0 reads too; a launch may only read a buffer, or only write it at ranges apart: copy one of them first]`);
+    expect([...(await x.data())]).toEqual([1, 2, 3, 4]);
+  });
+
+  it("throws at the next wait, naming the kernel; the wait after that is unharmed", async () => {
+    const [x, y] = [gpu.tensor([1, 2, 3, 4]), gpu.zeros([4])];
+    // Bindings start at multiples of 256 bytes.
+    copyQuads(gpu.device, { x: { buffer: x.buffer, byteOffset: 4, byteLength: 16 }, y, n: 1 });
+    await expect(y.data()).rejects.toThrow("copy_quads_for_test");
+    copyQuads(gpu.device, { x, y, n: 1 });
+    expect([...(await y.data())]).toEqual([1, 2, 3, 4]);
+  });
+});
