@@ -18,8 +18,7 @@ export interface Walk {
 
 /** Strides of a row-major tensor. */
 export function rowMajorStrides(shape: readonly number[]): number[] {
-  const stride = 1;
-  return shape.map((_, axis) => shape.slice(axis + 1).reduce((product, extent) => product * extent, stride));
+  return shape.map((_, axis) => shape.slice(axis + 1).reduce((product, extent) => product * extent, 1));
 }
 
 /** Strides with which a tensor of `shape` is read as one of `target`: 0 where it's broadcast. */
