@@ -70,7 +70,9 @@ for (const path of fixtures) {
       const sizes = parameters.map(({ size }) => size);
       const [trueGradients, trueParameters] = split(truth, sizes);
       const ratios = {
-        losses: [norm(losses.map((loss, k) => loss / (fixture.losses[k] ?? 0) - 1)) / norm(fixture.lossErrors)],
+        losses: [
+          norm(losses.map((loss, k) => loss / (fixture.losses[k] ?? 0) - 1)) / norm(fixture.lossErrors),
+        ],
         evaluation: [
           Math.abs(evaluation / fixture.evaluationLoss - 1) / Math.max(fixture.evaluationLossError, 2 ** -24),
         ],
