@@ -51,7 +51,9 @@ const copyQuads = kernel("copy_quads_for_test", {
 describe("a launch that WebGPU doesn't allow", () => {
   it("because a buffer is read and written is refused at once, naming the kernel", async () => {
     const x = gpu.tensor([1, 2, 3, 4]);
-    expect(() => copyQuads(gpu.device, { x, y: x, n: 1 })).toThrowErrorMatchingInlineSnapshot(`[Error: [copy_quads_for_test] writes binding 1 to the buffer that binding 0 reads too; a launch may only read a buffer, or only write it at ranges apart: copy one of them first]`);
+    expect(() => copyQuads(gpu.device, { x, y: x, n: 1 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [copy_quads_for_test] writes binding 1 to the buffer that binding 0 reads too; a launch may only read a buffer, or only write it at ranges apart: copy one of them first]`,
+    );
     expect([...(await x.data())]).toEqual([1, 2, 3, 4]);
   });
 

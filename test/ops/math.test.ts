@@ -36,7 +36,9 @@ describe("pow of [-3, -0.5, 0, 2]", () => {
     expect(await gradientOf(x)).toEqual([0, 0, 0, 0]);
   });
   it("refuses exponents that are no numbers", () => {
-    expect(() => pow(gpu.zeros([1]), Number.NaN)).toThrowErrorMatchingInlineSnapshot(`[Error: [pow] 'exponent' must be a number of magnitude below 2^31, but got NaN]`);
+    expect(() => pow(gpu.zeros([1]), Number.NaN)).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [pow] 'exponent' must be a number of magnitude below 2^31, but got NaN]`,
+    );
   });
 });
 
@@ -77,7 +79,9 @@ describe("sums", () => {
     expect(mean(x).shape).toEqual([]);
   });
   it("refuse an axis that isn't there", () => {
-    expect(() => sum(gpu.zeros([2, 3]), { axes: [2] })).toThrowErrorMatchingInlineSnapshot(`[Error: [sum] 'axes' must name different axes of [2, 3], but got [2]]`);
+    expect(() => sum(gpu.zeros([2, 3]), { axes: [2] })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [sum] 'axes' must name different axes of [2, 3], but got [2]]`,
+    );
   });
 });
 
@@ -93,5 +97,7 @@ it("the maximum's gradient goes to the first of equals", async () => {
 it("transpose takes integers, and refuses what is no permutation", async () => {
   const x = gpu.tensor(new Int32Array([1, -2, 3, 4, 5, 6]), [2, 3]);
   expect([...(await transpose(x).data())]).toEqual([1, 4, -2, 5, 3, 6]);
-  expect(() => transpose(x, [0, 0])).toThrowErrorMatchingInlineSnapshot(`[Error: [transpose] 'permutation' must name each axis of x [2, 3] once, but got [0, 0]]`);
+  expect(() => transpose(x, [0, 0])).toThrowErrorMatchingInlineSnapshot(
+    `[Error: [transpose] 'permutation' must name each axis of x [2, 3] once, but got [0, 0]]`,
+  );
 });

@@ -62,7 +62,9 @@ describe("gpu.scope", () => {
   });
 
   it("refuses async functions", () => {
-    expect(() => gpu.scope(async () => {})).toThrowErrorMatchingInlineSnapshot(`[Error: [scope] 'fn' must be synchronous; return the tensors and await their data outside]`);
+    expect(() => gpu.scope(async () => {})).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [scope] 'fn' must be synchronous; return the tensors and await their data outside]`,
+    );
   });
 
   it("is named by the error of a read afterwards", async () => {
@@ -70,7 +72,9 @@ describe("gpu.scope", () => {
       const inner = gpu.tensor([7], [1], { name: "inner" });
       return () => inner;
     })();
-    await expect(x.data()).rejects.toThrowErrorMatchingInlineSnapshot(`[Error: [tensor] 'inner' [1] was released by gpu.scope(); call keep() on it before, to use it afterwards]`);
+    await expect(x.data()).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[Error: [tensor] 'inner' [1] was released by gpu.scope(); call keep() on it before, to use it afterwards]`,
+    );
   });
 });
 
