@@ -7,17 +7,10 @@
  */
 import type { BufferView } from "../gpu/buffers.ts";
 import type { Device } from "../gpu/device.ts";
-import { Storage } from "./storage.ts";
+import { Storage, type StorageOwner } from "./storage.ts";
 import type { Tensor } from "./tensor.ts";
 
 interface Place {
-  readonly chunk: number;
-  readonly byteOffset: number;
-  readonly byteLength: number;
-}
-
-/** Bytes of one chunk: the same range of every arena with this layout. */
-export interface ChunkRange {
   readonly chunk: number;
   readonly byteOffset: number;
   readonly byteLength: number;
@@ -28,8 +21,8 @@ export const arenaAlignment = 256;
 // An arena is alive as long as a storage in it is.
 const abandoned = new FinalizationRegistry<() => void>((release) => release());
 
-export class Arena {
-  readonly places: readonly Place[];
+export class Arena implements StorageOwner {
+  readonly #places: readonly Place[];
   readonly #chunks: readonly BufferView[];
   readonly #device: Device;
 
@@ -37,7 +30,7 @@ export class Arena {
   constructor(device: Device, byteLengths: readonly number[], label: string) {
     const { places, chunkBytes } = layOut(byteLengths, device.limits.maxStorageBufferBindingSize);
     this.#device = device;
-    this.places = places;
+    this.#places = places;
     this.#chunks = chunkBytes.map((bytes) => device.allocate(bytes, label));
     for (const chunk of this.#chunks) device.stream.clear(chunk);
     const chunks = this.#chunks;
@@ -61,9 +54,10 @@ export class Arena {
 
   /** The place of one tensor. */
   view(index: number): BufferView {
-    const place = this.places[index];
+    const place = this.#places[index];
     const chunk = place && this.#chunks[place.chunk];
-    if (!chunk) throw new Error(`[arena] has ${this.places.length} places, but place ${index} was asked for`);
+    if (!chunk)
+      throw new Error(`[arena] has ${this.#places.length} places, but place ${index} was asked for`);
     return { buffer: chunk.buffer, byteOffset: place.byteOffset, byteLength: place.byteLength };
   }
 
@@ -72,27 +66,8 @@ export class Arena {
     return new Storage(this.#device, this.view(index), this);
   }
 
-  /** A range of one chunk, to bind. */
-  range({ chunk, byteOffset, byteLength }: ChunkRange): BufferView {
-    const view = this.#chunks[chunk];
-    if (!view) throw new Error(`[arena] has ${this.#chunks.length} chunks, but chunk ${chunk} was asked for`);
-    return { buffer: view.buffer, byteOffset, byteLength };
-  }
-
-  /** The fewest ranges that cover the chosen places, in order. */
-  ranges(chosen: readonly boolean[]): ChunkRange[] {
-    const ranges: { chunk: number; byteOffset: number; byteLength: number }[] = [];
-    this.places.forEach((place, index) => {
-      if (!chosen[index]) return;
-      const last = ranges.at(-1);
-      if (last && chosen[index - 1] && last.chunk === place.chunk) {
-        last.byteLength = place.byteOffset + place.byteLength - last.byteOffset;
-      } else {
-        ranges.push({ ...place });
-      }
-    });
-    return ranges;
-  }
+  /** Places stay their tensors' for the arena's whole life. */
+  reclaim(): void {}
 }
 
 function layOut(byteLengths: readonly number[], limit: number): { places: Place[]; chunkBytes: number[] } {

@@ -4,6 +4,7 @@ import type { MemoryUse } from "../gpu/buffers.ts";
 import { type Configurations, Device } from "../gpu/device.ts";
 import { type CompileProgress, precompile } from "../gpu/precompile.ts";
 import { fill } from "../kernels/elementwise.ts";
+import { LossShelf } from "./loss-shelf.ts";
 import { Rng } from "./rng.ts";
 import { ScopeStack } from "./scopes.ts";
 import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
@@ -33,11 +34,14 @@ export class Gpu {
   readonly device: Device;
   /** @internal */
   readonly scopes = new ScopeStack();
+  /** @internal */
+  readonly losses: LossShelf;
   #one: Storage | undefined;
 
   /** @internal Users call `createGpu`. */
   constructor(device: Device) {
     this.device = device;
+    this.losses = new LossShelf(device);
   }
 
   get info(): GpuInfo {

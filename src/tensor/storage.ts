@@ -7,16 +7,21 @@
 import type { BufferView, GpuBuffer } from "../gpu/buffers.ts";
 import type { Device } from "../gpu/device.ts";
 
+/** Whom a storage's memory belongs to: it takes it back after the last use, and is kept alive until then. */
+export interface StorageOwner {
+  reclaim(view: BufferView): void;
+}
+
 export class Storage implements BufferView {
   #view: BufferView;
   #users = 0;
-  #owner: object | undefined;
+  #owner: StorageOwner | undefined;
   readonly #device: Device;
   /** How often the content was overwritten after it was first made. */
   version = 0;
 
-  /** @param owner what the memory belongs to and is kept alive for; without one it goes back to the device's pool after the last use */
-  constructor(device: Device, view: BufferView, owner?: object) {
+  /** @param owner whom the memory belongs to; the device's pool by default */
+  constructor(device: Device, view: BufferView, owner?: StorageOwner) {
     this.#device = device;
     this.#view = view;
     this.#owner = owner;
@@ -38,8 +43,8 @@ export class Storage implements BufferView {
   get users(): number {
     return this.#users;
   }
-  /** The arena that it lies in, if it does. */
-  get owner(): object | undefined {
+  /** The arena or shelf that it lies in, if it does. */
+  get owner(): StorageOwner | undefined {
     return this.#owner;
   }
 
@@ -49,14 +54,19 @@ export class Storage implements BufferView {
 
   release(): void {
     this.#users -= 1;
-    if (this.#users === 0 && !this.#owner) this.#device.release(this.#view);
+    if (this.#users === 0) this.#giveBack();
   }
 
   /** Copies the content to a place that somebody else owns, and lies there from now on. */
-  moveTo(view: BufferView, owner: object): void {
+  moveTo(view: BufferView, owner: StorageOwner): void {
     this.#device.stream.copy(this, view);
-    if (!this.#owner) this.#device.release(this.#view);
+    this.#giveBack();
     this.#view = view;
     this.#owner = owner;
+  }
+
+  #giveBack(): void {
+    if (this.#owner) this.#owner.reclaim(this.#view);
+    else this.#device.release(this.#view);
   }
 }

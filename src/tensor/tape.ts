@@ -121,6 +121,7 @@ export function runBackward(loss: Tensor, options: BackwardOptions): void {
     entry.temporaries = [];
     entry.backward = undefined;
   }
+  if (!loss.storage.owner) loss.gpu.losses.put(loss.storage);
 }
 
 /** The entries that a loss depends on, latest first. */

@@ -3,8 +3,8 @@
 import { describe, expect, it } from "vitest";
 import { allCases } from "../../src/kernels/all.cases.ts";
 import type { KernelCase } from "../../src/kernels/cases.ts";
-import { gpu } from "../support/gpu.ts";
 import { firstError, runCase } from "../../src/testing/run-case.ts";
+import { gpu } from "../support/gpu.ts";
 
 const isSmall = ({ outputs, flops = 0 }: KernelCase) =>
   Object.values(outputs).every((elements) => elements <= 300_000) && flops <= 3e7;
