@@ -129,7 +129,8 @@ export class Gpu {
   /** The gradient of the loss with respect to itself. @internal */
   one(shape: Shape): Tensor {
     if (!this.#one) {
-      const one = this.full([1], 1).keep();
+      // Written and not filled: the first use may be in a traced step, whose kernels don't run.
+      const one = this.tensor([1]).keep();
       this.#one = one.storage;
       this.#one.retain();
     }

@@ -1,0 +1,20 @@
+/** A step that was precompiled computes what it computes without. */
+import { expect, it } from "vitest";
+import { createGpu, matmul, type Tensor } from "wgrad";
+import { gpu } from "../support/gpu.ts";
+
+// A Gpu of its own, on the same device: nothing was computed on it yet.
+const fresh = await createGpu({ device: gpu.device.raw });
+
+it("leaves the first backward() its gradient, though the step was traced before", async () => {
+  const weight = fresh.tensor([2, 3], [1, 2], { requiresGrad: true });
+  const input = fresh.tensor([5, 7], [1, 2]);
+  const step = (): Tensor => {
+    const loss = matmul(input, weight, { transposeB: true });
+    loss.backward();
+    return loss;
+  };
+  await fresh.precompile(step);
+  expect(await step().data()).toEqual(new Float32Array([31]));
+  expect(await weight.grad?.data()).toEqual(new Float32Array([5, 7]));
+});
