@@ -6,16 +6,20 @@ import { createGpu, type Gpu } from "wgrad";
 import { allCases } from "../src/kernels/all.cases.ts";
 import type { HostValues, KernelCase } from "../src/kernels/cases.ts";
 import { firstError, runCase } from "../src/testing/run-case.ts";
-import { measurePeaks, type Peaks } from "./peaks.ts";
+import { largerPeaks, measurePeaks, type Peaks } from "./peaks.ts";
+import { plotRoofline } from "./plots.ts";
 import { medianOf, type SampleOptions, sample, spreadOf } from "./timing.ts";
 
-interface Row {
+interface Measured {
   readonly name: string;
   readonly ms: number;
   /** Half the distance between the quartiles, relative to the median. */
   readonly spread: number;
   readonly gflops: number | null;
   readonly gigabytesPerSecond: number | null;
+}
+
+interface Row extends Measured {
   /** The larger of the shares of the two peaks, in percent. */
   readonly percentOfPeak: number | null;
 }
@@ -24,6 +28,7 @@ interface Options {
   readonly quick: boolean;
   readonly odd: boolean;
   readonly json?: string;
+  readonly plot?: string;
 }
 
 const command = new Command("bench")
@@ -32,14 +37,8 @@ const command = new Command("bench")
   .option("--quick", "fewer and shorter samples", false)
   .option("--odd", "time the odd shapes too, not only check them", false)
   .option("--json <file>", "write the rows and the peaks to a file")
+  .option("--plot <file>", "draw a roofline plot of the kernels (SVG)")
   .parse();
-
-try {
-  process.exitCode = await main(command.args, command.opts<Options>());
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
-}
 
 async function main(filters: readonly string[], options: Options): Promise<number> {
   const cases = allCases.filter(({ name }) => filters.every((filter) => name.includes(filter)));
@@ -49,16 +48,12 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
   }
   const gpu = await createGpu();
   const { description, vendor, architecture, subgroupSize } = gpu.info;
-  console.log(
-    `Device: ${description || `${vendor} ${architecture}`}, subgroup size ${subgroupSize || "varies"}`,
-  );
-  const peaks = await measurePeaks(gpu.device);
-  console.log(
-    `Peaks measured here: ${peaks.gflops.toFixed(0)} GFLOP/s, ${peaks.gigabytesPerSecond.toFixed(1)} GB/s (vec4 copy)`,
-  );
+  const device = description || `${vendor} ${architecture}`;
+  console.log(`Device: ${device}, subgroup size ${subgroupSize || "varies"}`);
+  const before = await measurePeaks(gpu.device);
 
   const sampling = options.quick ? { samples: 3, leastMs: 10 } : {};
-  const rows: Row[] = [];
+  const measured: Measured[] = [];
   const wrong: string[] = [];
   let checked = 0;
   for (const kernelCase of cases) {
@@ -66,15 +61,22 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
     const error = await check(gpu, kernelCase);
     checked += 1;
     if (error) wrong.push(`${kernelCase.name}: ${error}`);
-    else if (kernelCase.bench || options.odd) rows.push(await time(gpu, kernelCase, peaks, sampling));
+    else if (kernelCase.bench || options.odd) measured.push(await time(gpu, kernelCase, sampling));
   }
+  const peaks = largerPeaks(before, await measurePeaks(gpu.device));
   gpu.destroy();
 
+  const rows = measured.map((row): Row => ({ ...row, percentOfPeak: percentOf(peaks, row) }));
+  console.log(
+    `Peaks measured before and after, the larger: ${peaks.gflops.toFixed(0)} GFLOP/s, ` +
+      `${peaks.gigabytesPerSecond.toFixed(1)} GB/s through storage buffers`,
+  );
   console.log(format(rows));
   console.log(`${checked} cases checked against float64, ${wrong.length} wrong`);
   for (const line of wrong) console.error(`wrong, not timed: ${line}`);
   if (options.json)
     writeFileSync(options.json, `${JSON.stringify({ device: gpu.info, peaks, rows }, null, 2)}\n`);
+  if (options.plot) writeFileSync(options.plot, plotRoofline(device, peaks, rows));
   return wrong.length > 0 ? 1 : 0;
 }
 
@@ -84,7 +86,7 @@ async function check(gpu: Gpu, kernelCase: KernelCase): Promise<string | undefin
   return firstError(kernelCase, outputs, kernelCase.reference(kernelCase.inputs()));
 }
 
-async function time(gpu: Gpu, kernelCase: KernelCase, peaks: Peaks, options: SampleOptions): Promise<Row> {
+async function time(gpu: Gpu, kernelCase: KernelCase, options: SampleOptions): Promise<Measured> {
   const { device } = gpu;
   const inputs: Record<string, HostValues> = { ...kernelCase.inputs() };
   for (const [name, count] of Object.entries(kernelCase.outputs)) inputs[name] ??= new Float32Array(count);
@@ -99,17 +101,21 @@ async function time(gpu: Gpu, kernelCase: KernelCase, peaks: Peaks, options: Sam
   for (const view of Object.values(views)) device.release(view);
 
   const ms = medianOf(times);
-  const gflops = kernelCase.flops === undefined ? null : kernelCase.flops / ms / 1e6;
-  const gigabytesPerSecond = kernelCase.bytes === undefined ? null : kernelCase.bytes / ms / 1e6;
-  const share = Math.max((gflops ?? 0) / peaks.gflops, (gigabytesPerSecond ?? 0) / peaks.gigabytesPerSecond);
   return {
     name: kernelCase.name,
     ms,
     spread: spreadOf(times),
-    gflops,
-    gigabytesPerSecond,
-    percentOfPeak: share > 0 ? 100 * share : null,
+    gflops: kernelCase.flops === undefined ? null : kernelCase.flops / ms / 1e6,
+    gigabytesPerSecond: kernelCase.bytes === undefined ? null : kernelCase.bytes / ms / 1e6,
   };
+}
+
+function percentOf(peaks: Peaks, row: Measured): number | null {
+  const share = Math.max(
+    (row.gflops ?? 0) / peaks.gflops,
+    (row.gigabytesPerSecond ?? 0) / peaks.gigabytesPerSecond,
+  );
+  return share > 0 ? 100 * share : null;
 }
 
 function format(rows: readonly Row[]): string {
@@ -129,4 +135,11 @@ function format(rows: readonly Row[]): string {
     ]);
   }
   return table.toString();
+}
+
+try {
+  process.exitCode = await main(command.args, command.opts<Options>());
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
 }

@@ -1,0 +1,130 @@
+"""PyTorch on the CPU, behind the line protocol of child.mjs: one JSON request a line in, one answer a line out."""
+import json
+import platform
+import sys
+import time
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+THREADS = 2
+STAGES = [2, 2, 3, 3, 3]
+EPS, LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 2e-5, 0.01, 0.9, 5e-4
+
+
+def as_nchw(array):
+    """[N, H, W, C] to [N, C, H, W]; [Co, Kh, Kw, Ci] to [Co, Ci, Kh, Kw]."""
+    return torch.from_numpy(np.ascontiguousarray(array.transpose(0, 3, 1, 2))) if array.ndim == 4 else torch.from_numpy(array.copy())
+
+
+def as_nhwc(tensor):
+    array = tensor.detach().numpy()
+    return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+
+
+def gemm(work, inputs):
+    a, b = torch.from_numpy(inputs["a"]), torch.from_numpy(inputs["b"])
+    return lambda: {"c": a @ b}
+
+
+def conv2d(work, inputs):
+    x, weight, dy = (as_nchw(inputs[name]) for name in ("x", "weight", "dy"))
+    return {
+        "forward": lambda: {"y": F.conv2d(x, weight, padding=1)},
+        "input-grad": lambda: {"dx": conv2d_input(x.shape, weight, dy, padding=1)},
+        "weight-grad": lambda: {"dweight": conv2d_weight(x, weight.shape, dy, padding=1)},
+    }[work["direction"]]
+
+
+def batch_norm(work, inputs):
+    x, dy = as_nchw(inputs["x"]).requires_grad_(), as_nchw(inputs["dy"])
+    gamma, beta = (torch.from_numpy(inputs[name]).requires_grad_() for name in ("gamma", "beta"))
+    mean, variance = torch.zeros(len(gamma)), torch.ones(len(gamma))
+
+    def run():
+        y = F.batch_norm(x, mean, variance, gamma, beta, training=True, eps=EPS)
+        dx, dgamma, dbeta = torch.autograd.grad((y * dy).sum(), [x, gamma, beta])
+        return {"y": y, "dx": dx, "dgamma": dgamma, "dbeta": dbeta}
+
+    return run
+
+
+def vgg_step(work, inputs):
+    parameters = [as_nchw(a).requires_grad_() for name, a in inputs.items() if name.startswith("parameter")]
+    images, labels = as_nchw(inputs["images"]), torch.from_numpy(inputs["labels"].astype(np.int64))
+    running = {}
+    optimizer = torch.optim.SGD(parameters, lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+
+    def normalised(x, gamma, beta):
+        mean, variance = running.setdefault(id(gamma), (torch.zeros(len(gamma)), torch.ones(len(gamma))))
+        return torch.relu_(F.batch_norm(x, mean, variance, gamma, beta, training=True, eps=EPS))
+
+    def forward(x):
+        left = iter(parameters)
+        for convolutions in STAGES:
+            for _ in range(convolutions):
+                x = normalised(F.conv2d(x, next(left), padding=1), next(left), next(left))
+            x = F.max_pool2d(x, 2, 2)
+        x = normalised(x.flatten(1) @ next(left).t(), next(left), next(left))
+        return x @ next(left).t()
+
+    def run():
+        optimizer.zero_grad()
+        loss = F.cross_entropy(forward(images), labels)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    def first():
+        losses = [run().item()]
+        moved = np.concatenate([as_nhwc(p).ravel() for p in parameters])
+        losses.append(run().item())
+        return {"losses": torch.tensor(losses), "parameters": torch.from_numpy(moved)}
+
+    return run, first
+
+
+def prepare(request):
+    inputs = {
+        name: np.fromfile(value["file"], np.float32).reshape(value["shape"]) for name, value in request["inputs"].items()
+    }
+    kinds = {"gemm": gemm, "conv2d": conv2d, "batch-norm": batch_norm, "vgg-step": vgg_step}
+    made = kinds[request["work"]["kind"]](request["work"], inputs)
+    run, first = made if isinstance(made, tuple) else (made, made)
+    outputs = {}
+    for index, (name, tensor) in enumerate(first().items()):
+        outputs[name] = f"{request['folder']}/output-{index}.f32"
+        np.ascontiguousarray(as_nhwc(tensor), np.float32).tofile(outputs[name])
+    return run, {"outputs": outputs}
+
+
+def timed(run, repeats):
+    start = time.perf_counter()
+    for _ in range(repeats):
+        run()
+    return {"ms": 1000 * (time.perf_counter() - start) / repeats}
+
+
+def main():
+    torch.set_num_threads(THREADS)
+    run = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if request["do"] == "open":
+                answer = {
+                    "versions": {"pytorch": torch.__version__, "python": platform.python_version()},
+                    "device": f"CPU, {THREADS} threads",
+                }
+            elif request["do"] == "prepare":
+                run, answer = prepare(request)
+            else:
+                answer = timed(run, request["repeats"])
+        except Exception as error:  # answered, so that the run goes on
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), flush=True)
+
+
+main()

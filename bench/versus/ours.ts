@@ -1,0 +1,180 @@
+/** wgrad's side of the comparison: the public ops, and the launchers of gradients that no op exposes alone. */
+import {
+  batchNorm,
+  conv2d,
+  type Gpu,
+  matmul,
+  mul,
+  nn,
+  optim,
+  softmaxCrossEntropy,
+  sum,
+  type Tensor,
+} from "wgrad";
+import { conv2dInputGrad, conv2dWeightGrad } from "../../src/kernels/conv2d/conv2d.ts";
+import type { Values, Work } from "./work.ts";
+import { vggTraining } from "./work.ts";
+
+export interface Prepared {
+  /** Results of the first run, by name. */
+  readonly outputs: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
+  run(): void;
+  wait(): Promise<void>;
+  free(): void;
+}
+
+type Inputs = Readonly<Record<string, Values>>;
+
+/** Uploads the inputs and runs the work once. */
+export async function prepareOurs(gpu: Gpu, work: Work, inputs: Inputs): Promise<Prepared> {
+  switch (work.kind) {
+    case "gemm": {
+      const [a, b] = [upload(gpu, inputs, "a"), upload(gpu, inputs, "b")];
+      return prepared(gpu, [a, b], () => ({ c: matmul(a, b) }));
+    }
+    case "conv2d":
+      return prepareConvolution(gpu, work, inputs);
+    case "batch-norm":
+      return prepareBatchNorm(gpu, work.channels, inputs);
+    case "vgg-step":
+      return prepareVgg(gpu, work.width, inputs);
+  }
+}
+
+async function prepareConvolution(
+  gpu: Gpu,
+  { direction, batch, extent, channels }: Extract<Work, { kind: "conv2d" }>,
+  inputs: Inputs,
+): Promise<Prepared> {
+  const x = upload(gpu, inputs, "x");
+  const weight = upload(gpu, inputs, "weight");
+  const dy = upload(gpu, inputs, "dy");
+  const shape = {
+    ...{ n: batch, h: extent, w: extent, ci: channels, co: channels, kh: 3, kw: 3 },
+    ...{ stride: 1, paddingH: 1, paddingW: 1 },
+  };
+  const computations = {
+    forward: () => ({ y: conv2d(x, weight, { padding: 1 }) }),
+    "input-grad": () => {
+      const dx = gpu.empty(x.shape);
+      conv2dInputGrad(gpu.device, { shape, dy: dy.storage, weight: weight.storage, dx: dx.storage });
+      return { dx };
+    },
+    "weight-grad": () => {
+      const dweight = gpu.empty(weight.shape);
+      conv2dWeightGrad(gpu.device, { shape, x: x.storage, dy: dy.storage, dweight: dweight.storage });
+      return { dweight };
+    },
+  };
+  return prepared(gpu, [x, weight, dy], computations[direction]);
+}
+
+async function prepareBatchNorm(gpu: Gpu, channels: number, inputs: Inputs): Promise<Prepared> {
+  const [x, gamma, beta] = ["x", "gamma", "beta"].map((name) => upload(gpu, inputs, name, true));
+  const dy = upload(gpu, inputs, "dy");
+  const runningMean = gpu.zeros([channels]);
+  const runningVar = gpu.full([channels], 1);
+  if (!x || !gamma || !beta) throw new Error("unreachable");
+  const compute = () => {
+    const y = batchNorm(x, gamma, beta, { runningMean, runningVar, training: true }).keep();
+    sum(mul(y, dy)).backward();
+    return { y };
+  };
+  const owned = [x, gamma, beta, dy, runningMean, runningVar];
+  return prepared(gpu, owned, compute, { dx: x, dgamma: gamma, dbeta: beta });
+}
+
+async function prepareVgg(gpu: Gpu, width: number, inputs: Inputs): Promise<Prepared> {
+  const model = nn.vgg(gpu, { width, dropout: false });
+  const parameters = model.parameters();
+  parameters.forEach((parameter, k) => {
+    parameter.write(valuesOf(inputs, `parameter ${k}`).data);
+  });
+  const optimizer = optim.sgd(parameters, vggTraining);
+  const images = upload(gpu, inputs, "images");
+  const labels = Int32Array.from(valuesOf(inputs, "labels").data);
+  const classes = gpu.tensor(labels, [labels.length]);
+  const step = (): Tensor =>
+    gpu.scope(() => {
+      const loss = softmaxCrossEntropy(model.forward(images, { training: true }), classes);
+      loss.backward();
+      optimizer.step();
+      return loss;
+    });
+  const losses: number[] = [];
+  const run = () => release(step());
+  const readLoss = async () => {
+    const loss = step();
+    losses.push(await loss.item());
+    release(loss);
+  };
+  await readLoss();
+  const moved: Float32Array[] = [];
+  for (const parameter of parameters) moved.push(Float32Array.from(await parameter.data()));
+  await readLoss();
+  return {
+    outputs: { losses: Float32Array.from(losses), parameters: concatenate(moved) },
+    run,
+    wait: () => gpu.idle(),
+    free: () => {
+      for (const tensor of [images, classes, ...parameters]) release(tensor);
+      gpu.device.trim();
+    },
+  };
+}
+
+/** A work without state. @param leaves whose gradients are results too */
+async function prepared(
+  gpu: Gpu,
+  owned: readonly Tensor[],
+  compute: () => Record<string, Tensor>,
+  leaves: Readonly<Record<string, Tensor>> = {},
+): Promise<Prepared> {
+  const first = compute();
+  const gradients = Object.entries(leaves).map(([name, leaf]) => [name, gradient(leaf)] as const);
+  const outputs: Record<string, Float32Array<ArrayBuffer>> = {};
+  for (const [name, tensor] of [...Object.entries(first), ...gradients])
+    outputs[name] = Float32Array.from(await tensor.data());
+  return {
+    outputs,
+    run: () => {
+      Object.values(compute()).forEach(release);
+    },
+    wait: () => gpu.idle(),
+    free: () => {
+      for (const tensor of [...Object.values(first), ...owned]) release(tensor);
+      gpu.device.trim();
+    },
+  };
+}
+
+/** Frees at once what would otherwise wait for a scope's end. */
+function release(tensor: Tensor): void {
+  if (!tensor.isReleased) tensor.claim.release("the benchmark");
+}
+
+function valuesOf(inputs: Inputs, name: string): Values {
+  const found = inputs[name];
+  if (!found) throw new Error(`the work has no input '${name}'`);
+  return found;
+}
+
+function upload(gpu: Gpu, inputs: Inputs, name: string, requiresGrad = false): Tensor {
+  const { shape, data } = valuesOf(inputs, name);
+  return gpu.tensor(data, shape, { requiresGrad });
+}
+
+function gradient({ grad }: Tensor): Tensor {
+  if (!grad) throw new Error("the backward pass left no gradient");
+  return grad;
+}
+
+function concatenate(arrays: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  const all = new Float32Array(arrays.reduce((total, { length }) => total + length, 0));
+  let offset = 0;
+  for (const array of arrays) {
+    all.set(array, offset);
+    offset += array.length;
+  }
+  return all;
+}
