@@ -3,7 +3,7 @@ import { type KernelCase, noise, values, view } from "../cases.ts";
 import { type ConfigurationName, subgroupObstacle } from "../configuration.ts";
 import { gemmReference } from "./gemm.reference.ts";
 import { gemmConfigurations } from "./gemm.ts";
-import { packColumns, packColumnsQuads, packRows, packRowsQuads } from "./pack.ts";
+import { packColumns, packRows } from "./pack.ts";
 import { gemmPlain } from "./plain.ts";
 
 type Size = readonly [m: number, n: number, k: number];
@@ -36,16 +36,8 @@ const transpositions = [
   [true, true],
 ] as const;
 
-/** The kernels of a configuration at some shape; those generated for each subgroup size aren't exported and need no entry. */
-function kernelsOf(
-  configuration: ConfigurationName,
-  n: number,
-  k: number,
-  [tA, tB]: readonly [boolean, boolean],
-) {
-  if (configuration === "plain") return [gemmPlain];
-  return [!tA && k % 4 === 0 ? packRowsQuads : packRows, !tB && n % 4 === 0 ? packColumnsQuads : packColumns];
-}
+/** Kernels generated for each subgroup size aren't exported and need no entry. */
+const covered = { plain: [gemmPlain], subgroup: [packRows, packColumns] };
 const skip = {
   plain: () => undefined,
   subgroup: (device: Device) => subgroupObstacle(device),
@@ -59,7 +51,7 @@ function gemmCase(
   const letters = `${transposeA ? "t" : "n"}${transposeB ? "t" : "n"}`;
   return {
     name: `gemm ${configuration} ${letters} [${m}, ${k}] x [${k}, ${n}]`,
-    covers: kernelsOf(configuration, n, k, [transposeA, transposeB]),
+    covers: covered[configuration],
     inputs: () => ({ a: noise(m * k, 1), b: noise(k * n, 2) }),
     outputs: { y: m * n },
     launch: (device, views) =>

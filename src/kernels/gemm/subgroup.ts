@@ -5,14 +5,14 @@
  * subgroup, which keeps 32 rows by 4 columns a lane in registers; for four steps of k it loads one vec4 of a for each row, lane by lane, and
  * four of b, and broadcasts a. The four updates of an accumulator stand together: one that lives across an iteration is reloaded.
  *
- * Tried in the prototype, 512^3 on lavapipe with 8 lanes, GFLOP/s: this 53 to 55 (packing included 46 to 50); b loaded before a 37; 16 rows 43; 64 rows 44;
+ * Tried in the prototype, 512^3 on lavapipe with 8 lanes, GFLOP/s: this 53 to 57 (packing included 45); b loaded before a 37; 16 rows 43; 64 rows 44;
  * two k-steps in place of four 28 to 33; two vec4s of columns a lane 22 to 46; workgroup memory and barriers 13; no subgroups 25.
  */
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { components, memoise, unroll } from "../unroll.ts";
 import type { GemmArguments } from "./gemm.ts";
-import { packColumns, packColumnsQuads, packRows, packRowsQuads } from "./pack.ts";
+import { packColumns, packRows } from "./pack.ts";
 
 const tileRows = 32;
 
@@ -92,30 +92,14 @@ export function launchGemmSubgroup(device: Device, args: GemmArguments): void {
 
   const countA = quarters * rows;
   const packedA = device.allocate(16 * countA, "gemm packed a");
-  if (!transposeA && k % 4 === 0) packRowsQuads(device, { a, packed: packedA, count: countA, m, k, rows });
-  else {
-    const [rowStride, stepStride] = transposeA ? [1, m] : [k, 1];
-    packRows(device, { a, packed: packedA, count: countA, m, k, rows, rowStride, stepStride });
-  }
+  const [aRow, aStep] = transposeA ? [1, m] : [k, 1];
+  packRows(device, { a, packed: packedA, count: countA, m, k, rows, rowStride: aRow, stepStride: aStep });
 
   const countB = blocks * steps * lanes;
   const packedB = device.allocate(16 * countB, "gemm packed b");
-  if (!transposeB && n % 4 === 0)
-    packColumnsQuads(device, { b, packed: packedB, count: countB, n, k, steps, lanes });
-  else {
-    const [columnStride, stepStride] = transposeB ? [k, 1] : [1, n];
-    packColumns(device, {
-      b,
-      packed: packedB,
-      count: countB,
-      n,
-      k,
-      steps,
-      lanes,
-      columnStride,
-      stepStride,
-    });
-  }
+  const [bColumn, bStep] = transposeB ? [k, 1] : [1, n];
+  const strides = { columnStride: bColumn, stepStride: bStep };
+  packColumns(device, { b, packed: packedB, count: countB, n, k, steps, lanes, ...strides });
 
   gemmSubgroup({ lanes, quads: n % 4 === 0 })(device, {
     a: packedA,
