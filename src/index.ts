@@ -23,6 +23,7 @@ export {
   softmaxCrossEntropy,
 } from "./tensor/ops/softmax-cross-entropy.ts";
 export { transpose } from "./tensor/ops/transpose.ts";
+export type { RecordedArgument, RecordedStep } from "./tensor/record.ts";
 export { Rng, type RngState } from "./tensor/rng.ts";
 export { type BackwardOptions, noGrad } from "./tensor/tape.ts";
 export { Tensor, type TensorOptions } from "./tensor/tensor.ts";

@@ -20,6 +20,8 @@ export interface BufferView {
   readonly buffer: GpuBuffer;
   readonly byteOffset: number;
   readonly byteLength: number;
+  /** What says where the range lies from now on, where it may move. */
+  readonly storage?: BufferView;
 }
 
 export interface MemoryUse {
@@ -46,6 +48,7 @@ export class BufferPool {
   #buffers = 0;
   #bytes = 0;
   #freeBytes = 0;
+  #pins = new Map<GpuBuffer, { count: number; released: boolean }>();
   #nextId = 1;
   readonly #device: GPUDevice;
 
@@ -59,30 +62,71 @@ export class BufferPool {
 
   /** A buffer of at least `bytes`, holding whatever it held before. @throws Error that names `label` where the adapter can't hold it. */
   acquire(bytes: number, label: string): GpuBuffer {
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits;
-    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
-    if (!(bytes <= limit)) {
-      throw new Error(
-        `[memory] '${label}' needs a buffer of ${bytes.toLocaleString("en")} bytes, but this adapter's limit is ` +
-          `${limit.toLocaleString("en")}; use a smaller batch or split the tensor`,
-      );
-    }
-    const size = Math.min(sizeClass(bytes), Math.floor(limit / 4) * 4);
+    this.check(bytes, label);
+    const size = Math.min(sizeClass(bytes), Math.floor(this.#limit / 4) * 4);
     const free = this.#free.get(size)?.pop();
     if (free) {
       this.#freeBytes -= size;
       return free;
     }
+    return this.create(size, "pool");
+  }
+
+  /** @throws Error that names `label` if the adapter has no buffers of `bytes` */
+  check(bytes: number, label: string): void {
+    const limit = this.#limit;
+    if (bytes <= limit) return;
+    throw new Error(
+      `[memory] '${label}' needs a buffer of ${bytes.toLocaleString("en")} bytes, but this adapter's limit is ` +
+        `${limit.toLocaleString("en")}; use a smaller batch or split the tensor`,
+    );
+  }
+
+  /** A buffer of exactly `size` bytes, a multiple of 4, that isn't handed out again after `destroy`. */
+  create(size: number, label: string): GpuBuffer {
     this.#buffers += 1;
     this.#bytes += size;
     return {
-      raw: this.#device.createBuffer({ size, usage, label: `pool ${size}` }),
+      raw: this.#device.createBuffer({ size, usage, label: `${label} ${size}` }),
       id: this.#nextId++,
       size,
     };
   }
 
+  /** Frees a buffer that isn't used any more. Only after a flush. */
+  destroy(buffer: GpuBuffer): void {
+    buffer.raw.destroy();
+    this.#buffers -= 1;
+    this.#bytes -= buffer.size;
+  }
+
+  /** Keeps a buffer from being handed out again, also if it's released. */
+  pin(buffer: GpuBuffer): void {
+    const pin = this.#pins.get(buffer);
+    if (pin) pin.count += 1;
+    else this.#pins.set(buffer, { count: 1, released: false });
+  }
+
+  unpin(buffer: GpuBuffer): void {
+    const pin = this.#pins.get(buffer);
+    if (!pin) return;
+    pin.count -= 1;
+    if (pin.count > 0) return;
+    this.#pins.delete(buffer);
+    if (pin.released) this.release(buffer);
+  }
+
+  get #limit(): number {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits;
+    return Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  }
+
   release(buffer: GpuBuffer): void {
+    const pin = this.#pins.get(buffer);
+    if (pin) {
+      pin.released = true;
+      return;
+    }
     const free = this.#free.get(buffer.size);
     if (free) free.push(buffer);
     else this.#free.set(buffer.size, [buffer]);

@@ -51,6 +51,17 @@ export class CommandStream implements Sink {
     }
   }
 
+  /** Executes what `fn` gives, also within `redirect`: for what is made once and outlives a traced step. */
+  apart<T>(fn: () => T): T {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    try {
+      return fn();
+    } finally {
+      this.#sink = sink;
+    }
+  }
+
   dispatch(command: Dispatch): void {
     if (this.#sink) {
       this.#sink.dispatch(command);
@@ -139,20 +150,7 @@ export class CommandStream implements Sink {
     const known = this.#bindGroups.get(key);
     if (known) return known;
     checkAliases(kernel, views);
-    const entries: GPUBindGroupEntry[] = views.map(({ buffer, byteOffset, byteLength }, binding) => ({
-      binding,
-      resource: {
-        buffer: buffer.raw,
-        offset: byteOffset,
-        size: Math.max(16, Math.ceil(byteLength / 16) * 16),
-      },
-    }));
-    if (uniform) {
-      entries.push({
-        binding: views.length,
-        resource: { buffer: uniform.raw, offset: uniform.offset, size: 256 },
-      });
-    }
+    const entries = bindGroupEntries(views, uniform);
     const bindGroup = this.#device.createBindGroup({ label: kernel.label, layout, entries });
     if (this.#bindGroups.size >= mostBindGroups) this.#bindGroups.clear();
     this.#bindGroups.set(key, bindGroup);
@@ -160,8 +158,30 @@ export class CommandStream implements Sink {
   }
 }
 
+/** A launch's bindings: its views in order, then its parameters. */
+export function bindGroupEntries(
+  views: readonly BufferView[],
+  uniform: UniformSlot | undefined,
+): GPUBindGroupEntry[] {
+  const entries: GPUBindGroupEntry[] = views.map(({ buffer, byteOffset, byteLength }, binding) => ({
+    binding,
+    resource: {
+      buffer: buffer.raw,
+      offset: byteOffset,
+      size: Math.max(16, Math.ceil(byteLength / 16) * 16),
+    },
+  }));
+  if (uniform) {
+    entries.push({
+      binding: views.length,
+      resource: { buffer: uniform.raw, offset: uniform.offset, size: 256 },
+    });
+  }
+  return entries;
+}
+
 /** WebGPU drops all commands of a submit in which a launch breaks this rule, and its message doesn't say which one did. */
-function checkAliases({ label, access }: KernelSource, views: readonly BufferView[]): void {
+export function checkAliases({ label, access }: KernelSource, views: readonly BufferView[]): void {
   views.forEach((writable, k) => {
     if (access[k] === "read") return;
     views.forEach((other, j) => {

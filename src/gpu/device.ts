@@ -6,11 +6,12 @@
  */
 import { waitQuietly } from "#host";
 import { describeAdapter, type GpuInfo } from "./adapter.ts";
-import { BufferPool, type BufferView, type MemoryUse } from "./buffers.ts";
+import { BufferPool, type BufferView, type GpuBuffer, type MemoryUse } from "./buffers.ts";
 import { CommandStream } from "./commands.ts";
 import { describeFault, FaultWords, faultBytes } from "./faults.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { StagingPool } from "./staging.ts";
+import { Trace, VirtualBuffer } from "./trace.ts";
 import { UniformCache } from "./uniforms.ts";
 
 /** Which configuration each kernel family uses, where the caller wants another than the adapter's own. */
@@ -32,6 +33,7 @@ export class Device {
   #error: string | undefined;
   #compileError: string | undefined;
   #destroyed = false;
+  #trace: Trace | undefined;
 
   /** @param owned whether `destroy` destroys the GPU device too, or leaves it to the application that made it */
   constructor(raw: GPUDevice, owned: boolean, configurations: Configurations = {}) {
@@ -50,11 +52,13 @@ export class Device {
     this.uniforms = new UniformCache(raw);
     this.#pool = new BufferPool(raw);
     this.#staging = new StagingPool(raw, this.stream);
-    this.faults = new FaultWords(() => {
-      const words = this.allocate(faultBytes, "faults");
-      this.write(words, new Uint32Array(faultBytes / 4));
-      return words;
-    });
+    this.faults = new FaultWords(() =>
+      this.apart(() => {
+        const words = this.allocate(faultBytes, "faults");
+        this.write(words, new Uint32Array(faultBytes / 4));
+        return words;
+      }),
+    );
     raw.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       report(`[gpu] ${event.error.message}`);
@@ -70,17 +74,106 @@ export class Device {
 
   /** Memory for `bytes`, holding whatever it held before. Release it as soon as the last command that uses it is given. */
   allocate(bytes: number, label: string): BufferView {
-    this.#live();
+    this.requireAlive();
+    if (this.#trace) {
+      this.#pool.check(bytes, label);
+      return this.#trace.allocate(bytes, label);
+    }
     return { buffer: this.#pool.acquire(bytes, label), byteOffset: 0, byteLength: bytes };
   }
 
-  release(view: BufferView): void {
-    this.#pool.release(view.buffer);
+  release({ buffer }: BufferView): void {
+    if (buffer instanceof VirtualBuffer) {
+      buffer.isReleased = true;
+      if (!buffer.real) return;
+    }
+    const real = buffer instanceof VirtualBuffer ? buffer.real : buffer;
+    if (!real) return;
+    if (this.#trace) this.#trace.released.push(real);
+    else this.#pool.release(real);
+  }
+
+  /** The trace under way, if any. */
+  get tracing(): Trace | undefined {
+    return this.#trace;
+  }
+
+  /**
+   * Collects what `fn` would do, and does nothing of it.
+   * @param strict whether `fn` must be something that can be replayed
+   * The caller passes the trace to a `Recording`, or else to `settle` and `releaseDeferred`.
+   */
+  trace<T>(strict: boolean, fn: () => T): { readonly trace: Trace; readonly result: T } {
+    this.requireAlive();
+    if (this.#trace) throw new Error("[gpu] a step is being traced already; traces can't be nested");
+    const trace = new Trace(strict);
+    try {
+      const result = this.stream.redirect(trace, () => {
+        this.#trace = trace;
+        return fn();
+      });
+      this.#trace = undefined;
+      return { trace, result };
+    } catch (error) {
+      this.#trace = undefined;
+      this.settle(trace);
+      this.releaseDeferred(trace);
+      throw error;
+    }
+  }
+
+  /** Runs `fn` as if nothing were traced: for what is made once and outlives the trace. */
+  apart<T>(fn: () => T): T {
+    const trace = this.#trace;
+    this.#trace = undefined;
+    try {
+      return this.stream.apart(fn);
+    } finally {
+      this.#trace = trace;
+    }
+  }
+
+  /** Gives memory to what a trace allocated and left unreleased. */
+  settle({ virtuals }: Trace): void {
+    for (const buffer of virtuals) {
+      if (!buffer.isReleased) buffer.real ??= this.#pool.acquire(buffer.size, buffer.label);
+    }
+  }
+
+  /** Releases what a traced function released of the memory from before. */
+  releaseDeferred({ released }: Trace): void {
+    for (const buffer of released.splice(0)) this.#pool.release(buffer);
+  }
+
+  /** @throws Error that `op` can't be recorded, if that's what is going on */
+  refuseWhileRecording(op: string, reason: string): void {
+    if (this.#trace?.strict) throw new Error(`[${op}] can't be recorded: ${reason}`);
+  }
+
+  /** A buffer of its own, for `destroyExact`. */
+  createExact(bytes: number): GpuBuffer {
+    return this.#pool.create(bytes, "recording");
+  }
+
+  destroyExact(buffer: GpuBuffer): void {
+    this.stream.flush();
+    this.#pool.destroy(buffer);
+  }
+
+  /** Keeps memory from being used again until `unpin`, whoever releases it. */
+  pin(buffer: GpuBuffer): void {
+    this.#pool.pin(buffer);
+  }
+
+  unpin(buffer: GpuBuffer): void {
+    this.#pool.unpin(buffer);
   }
 
   /** Host to GPU, in program order with the commands given so far. A byte length that isn't a multiple of 4 is padded. */
   write(view: BufferView, data: ArrayBufferView<ArrayBuffer>): void {
-    this.#live();
+    this.requireAlive();
+    this.refuseWhileRecording("write", "host data would be the same in every replay; pass it as an argument");
+    if (view.buffer instanceof VirtualBuffer && !view.buffer.real) return;
     this.stream.flush();
     const whole = data.byteLength & ~3;
     const { raw } = view.buffer;
@@ -94,7 +187,7 @@ export class Device {
 
   /** GPU to host, after all commands given so far. @throws Error if one of them failed or reported a fault */
   async read(view: BufferView): Promise<ArrayBuffer> {
-    this.#live();
+    this.requireAlive();
     const faults = this.faults.existing;
     if (!faults) {
       const [bytes = new ArrayBuffer(0)] = await this.#checked(this.#staging.read([view]));
@@ -111,7 +204,7 @@ export class Device {
 
   /** Waits until all commands given so far are done. @throws Error if one of them failed */
   async idle(): Promise<void> {
-    this.#live();
+    this.requireAlive();
     this.stream.flush();
     await this.#checked(waitQuietly(this.raw.queue.onSubmittedWorkDone()));
   }
@@ -131,7 +224,8 @@ export class Device {
     if (this.#owned) this.raw.destroy();
   }
 
-  #live(): void {
+  /** @throws Error after `destroy` */
+  requireAlive(): void {
     if (this.#destroyed) throw new Error("[gpu] the device was destroyed; make a new one with createGpu()");
   }
 

@@ -17,14 +17,13 @@ export async function precompile(
   onProgress?: CompileProgress,
 ): Promise<void> {
   const kernels = new Map<string, KernelSource>();
-  const collect = {
-    dispatch: ({ kernel }: { kernel: KernelSource }) => {
-      if (!device.pipelines.has(kernel)) kernels.set(kernel.source, kernel);
-    },
-    copy: () => {},
-    clear: () => {},
-  };
-  device.stream.redirect(collect, step);
+  const { trace } = device.trace(false, step);
+  device.settle(trace);
+  device.releaseDeferred(trace);
+  for (const command of trace.commands) {
+    if (command.kind !== "dispatch" || device.pipelines.has(command.kernel)) continue;
+    kernels.set(command.kernel.source, command.kernel);
+  }
 
   let done = 0;
   const finished = (kernel: KernelSource) => onProgress?.(++done, kernels.size, kernel.label);

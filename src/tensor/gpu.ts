@@ -5,6 +5,7 @@ import { type Configurations, Device } from "../gpu/device.ts";
 import { type CompileProgress, precompile } from "../gpu/precompile.ts";
 import { fill } from "../kernels/elementwise.ts";
 import { LossShelf } from "./loss-shelf.ts";
+import { type RecordedStep, recordStep } from "./record.ts";
 import { Rng } from "./rng.ts";
 import { ScopeStack } from "./scopes.ts";
 import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
@@ -69,6 +70,10 @@ export class Gpu {
         `[tensor] 'shape' ${formatShape(shape)} has ${sizeOf(shape)} elements, but 'data' has ${data.length}`,
       );
     }
+    this.device.refuseWhileRecording(
+      "tensor",
+      "host data would be the same in every replay; pass it as an argument",
+    );
     const dtype = data instanceof Int32Array ? "i32" : data instanceof Uint32Array ? "u32" : "f32";
     const x = this.#make(shape, dtype, options);
     this.device.write(x.storage, Array.isArray(data) ? new Float32Array(data) : (data as HostArray));
@@ -101,14 +106,32 @@ export class Gpu {
     return this.scopes.run(fn);
   }
 
+  /**
+   * A function that runs `fn` from a recording: the first call traces `fn` without executing it, plans memory and then
+   * replays; later calls only replay, which costs little on the host. n calls are n steps, with the bits of n eager ones.
+   *
+   * Tensors and typed arrays given as arguments, also in plain objects and arrays, are copied in at each call; `fn` gets
+   * tensors. Every other value is baked in, and so is what `fn` reads elsewhere on the host. There is one recording per shapes,
+   * types, `requiresGrad` and other values of the arguments, and per gradient mode. What varies without being an argument lies on
+   * the GPU: parameters, `optimizer.lr` (set it between calls), random streams.
+   *
+   * The tensors of the result hold until the next call; reading older ones throws. They have no gradient: call `backward()` in
+   * `fn`. What is made in `fn` and not returned is freed.
+   * @throws Error for what can't be replayed: reading, awaiting, host data, `write()` or `lr` in `fn`, a recorded step in it
+   */
+  record<A extends readonly unknown[], R>(fn: (...args: A) => R): RecordedStep<A, R> {
+    return recordStep(this, fn);
+  }
+
   /** Compiles what `step` needs without running it, with progress: the first real step then runs at full speed. */
   async precompile(step: () => void, onProgress?: CompileProgress): Promise<void> {
     await precompile(this.device, () => this.scope(step), onProgress);
   }
 
   /** Waits for all work given so far. @throws Error if a kernel failed */
-  async idle(): Promise<void> {
-    await this.device.idle();
+  idle(): Promise<void> {
+    this.device.refuseWhileRecording("idle", "nothing has run yet; wait outside");
+    return this.device.idle();
   }
 
   /** Frees the device. Idempotent; the process can exit. */
@@ -130,7 +153,7 @@ export class Gpu {
   one(shape: Shape): Tensor {
     if (!this.#one) {
       // Written and not filled: the first use may be in a traced step, whose kernels don't run.
-      const one = this.tensor([1]).keep();
+      const one = this.device.apart(() => this.tensor([1]).keep());
       this.#one = one.storage;
       this.#one.retain();
     }
@@ -144,7 +167,11 @@ export class Gpu {
       x.grad = new Tensor(this, storage, x.shape, "f32", { name: x.name === "" ? "" : `${x.name}.grad` });
       this.scopes.tie(x.grad.claim, x.claim);
     }
-    return x.grad;
+    const { grad } = x;
+    this.device.tracing?.effects.push(() => {
+      x.grad = grad;
+    });
+    return grad;
   }
 
   #make(shape: Shape, dtype: DType, options: TensorOptions): Tensor {

@@ -17,8 +17,7 @@ export class Storage implements BufferView {
   #users = 0;
   #owner: StorageOwner | undefined;
   readonly #device: Device;
-  /** How often the content was overwritten after it was first made. */
-  version = 0;
+  #version = 0;
 
   /** @param owner whom the memory belongs to; the device's pool by default */
   constructor(device: Device, view: BufferView, owner?: StorageOwner) {
@@ -48,6 +47,18 @@ export class Storage implements BufferView {
     return this.#owner;
   }
 
+  /** How often the content was overwritten after it was first made. */
+  get version(): number {
+    return this.#version;
+  }
+  set version(version: number) {
+    const added = version - this.#version;
+    this.#version = version;
+    this.#device.tracing?.effects.push(() => {
+      this.#version += added;
+    });
+  }
+
   retain(): void {
     this.#users += 1;
   }
@@ -59,6 +70,10 @@ export class Storage implements BufferView {
 
   /** Copies the content to a place that somebody else owns, and lies there from now on. */
   moveTo(view: BufferView, owner: StorageOwner): void {
+    this.#device.refuseWhileRecording(
+      "storage",
+      "tensors would move in every replay; make optimisers before the step is recorded",
+    );
     this.#device.stream.copy(this, view);
     this.#giveBack();
     this.#view = view;

@@ -61,9 +61,15 @@ export function noGrad<T>(fn: () => T): T {
   }
 }
 
+/** Whether ops are recorded on the tape now. */
+export function gradientsEnabled(): boolean {
+  return gradientsOff === 0;
+}
+
 /** Notes on the tape how `output` came from `inputs`, unless none of them needs a gradient. */
 export function record(op: string, output: Tensor, inputs: readonly Tensor[], rule: Differentiable): Tensor {
   const temporaries = rule.temporaries ?? [];
+  assumeFrozenOrNot(inputs);
   if (gradientsOff > 0 || !inputs.some((input) => input.requiresGrad)) {
     for (const temporary of temporaries) temporary.claim.release(op);
     return output;
@@ -81,6 +87,16 @@ export function record(op: string, output: Tensor, inputs: readonly Tensor[], ru
     backward: rule.backward,
   };
   return output;
+}
+
+/** A recording holds for as long as the leaves that it uses stay frozen, or don't. */
+function assumeFrozenOrNot(inputs: readonly Tensor[]): void {
+  const trace = inputs[0]?.device.tracing;
+  for (const input of trace ? inputs : []) {
+    if (input.entry) continue;
+    const { requiresGrad } = input;
+    trace?.assumptions.push(() => input.requiresGrad === requiresGrad);
+  }
 }
 
 /** Whether an op on these inputs will be recorded: lets a forward skip what only backward needs. */
@@ -121,7 +137,7 @@ export function runBackward(loss: Tensor, options: BackwardOptions): void {
     entry.temporaries = [];
     entry.backward = undefined;
   }
-  if (!loss.storage.owner) loss.gpu.losses.put(loss.storage);
+  if (!loss.storage.owner && !loss.device.tracing) loss.gpu.losses.put(loss.storage);
 }
 
 /** The entries that a loss depends on, latest first. */
@@ -208,6 +224,9 @@ class PendingGradients implements GradientSink {
   }
 
   #intoLeaf(x: Tensor, launch: (dx: Tensor) => void): void {
+    const { grad: before } = x;
+    if (this.#accumulate && !this.#reached.has(x))
+      x.device.tracing?.assumptions.push(() => x.grad === before);
     const adds = this.#reached.has(x) || (this.#accumulate && x.grad !== null);
     this.#reached.add(x);
     const grad = x.gpu.gradientOf(x);

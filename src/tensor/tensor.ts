@@ -29,6 +29,7 @@ export class Claim {
   kept = false;
   /** What released it, for the error that a later read throws. */
   releasedBy = "";
+  advice = "";
 
   constructor(storage: Storage) {
     this.#storage = storage;
@@ -39,10 +40,11 @@ export class Claim {
     return this.#storage;
   }
 
-  release(by: string): void {
+  release(by: string, advice = "call keep() on it before, to use it afterwards"): void {
     this.#storage?.release();
     this.#storage = undefined;
     this.releasedBy = by;
+    this.advice = advice;
   }
 }
 
@@ -97,11 +99,9 @@ export class Tensor implements BufferView {
   }
   /** @throws Error if the tensor was released */
   get storage(): Storage {
-    const { storage, releasedBy } = this.claim;
+    const { storage, releasedBy, advice } = this.claim;
     if (storage) return storage;
-    throw new Error(
-      `[tensor] ${this} was released by ${releasedBy}; call keep() on it before, to use it afterwards`,
-    );
+    throw new Error(`[tensor] ${this} was released by ${releasedBy}; ${advice}`);
   }
   get buffer(): GpuBuffer {
     return this.storage.buffer;
@@ -117,14 +117,31 @@ export class Tensor implements BufferView {
   }
 
   /** The elements, row-major. Waits for the GPU. @throws Error if the tensor was released, or if a kernel before failed */
-  async data(): Promise<Float32Array<ArrayBuffer>>;
-  async data<T extends HostArray>(): Promise<T>;
-  async data(): Promise<HostArray> {
+  data(): Promise<Float32Array<ArrayBuffer>>;
+  data<T extends HostArray>(): Promise<T>;
+  data(): Promise<HostArray> {
+    this.#refuseReading("data");
+    return this.#read();
+  }
+
+  async #read(): Promise<HostArray> {
     return new arrayTypes[this.dtype](await this.device.read(this.storage));
   }
 
+  #refuseReading(op: string): void {
+    this.device.refuseWhileRecording(
+      op,
+      `the values of ${this} aren't known yet; return it and read it outside`,
+    );
+  }
+
   /** The only element. @throws Error if there are several */
-  async item(): Promise<number> {
+  item(): Promise<number> {
+    this.#refuseReading("item");
+    return this.#readItem();
+  }
+
+  async #readItem(): Promise<number> {
     if (this.size !== 1) throw new Error(`[item] ${this} has ${this.size} elements; use data()`);
     const [value = Number.NaN] = await this.data();
     return value;
@@ -138,6 +155,10 @@ export class Tensor implements BufferView {
       const got = `${values.constructor.name} of ${data.length}`;
       throw new Error(`[write] ${this} takes a ${ArrayType.name} of ${this.size} elements, but got a ${got}`);
     }
+    this.device.refuseWhileRecording(
+      "write",
+      `${this} would get the same values in every replay; write between the calls, or pass an argument`,
+    );
     this.device.write(this.storage, values);
     this.storage.version += 1;
   }

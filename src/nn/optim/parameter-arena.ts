@@ -79,7 +79,11 @@ export class ParameterArena {
     }
     const ranges: [BufferView, BufferView, BufferView][] = [];
     for (const { tensor, grad, own } of updates) {
-      this.#used.set(tensor, { storage: grad.storage, version: grad.storage.version });
+      const use = () => {
+        this.#used.set(tensor, { storage: grad.storage, version: grad.storage.version });
+      };
+      use();
+      this.gpu.device.tracing?.effects.push(use);
       tensor.storage.version += 1;
       const last = ranges.at(-1);
       const joined = last && joinAll(last, [tensor, grad, own]);

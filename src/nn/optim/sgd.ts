@@ -114,6 +114,7 @@ export class Sgd implements Optimizer {
     const now = this.#settings;
     // A write submits what was encoded so far, so the same value again shouldn't cost one.
     if (lr === now.lr && momentum === now.momentum && weightDecay === now.weightDecay) return;
+    this.#coefficients.device.refuseWhileRecording("sgd", "set 'lr' between the calls of a recorded step");
     this.#settings = settings;
     this.#coefficients.write(coefficients(settings));
   }

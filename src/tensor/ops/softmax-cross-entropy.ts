@@ -80,6 +80,10 @@ export function checkLogits(op: string, logits: Tensor, labels: Labels): { rows:
 
 /** Labels of the host as a tensor that the caller releases. */
 export function uploadLabels(logits: Tensor, labels: Int32Array<ArrayBuffer>): Tensor {
+  logits.device.refuseWhileRecording(
+    "softmaxCrossEntropy",
+    "labels of the host would be the same in every replay; pass them as an argument",
+  );
   const tensor = logits.gpu.temporary([labels.length], "i32");
   logits.device.write(tensor.storage, labels);
   return tensor;

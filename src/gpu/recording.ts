@@ -1,0 +1,246 @@
+/**
+ * A traced step made ready: memory planned, pipelines and bind groups made once, so that a replay only encodes.
+ *
+ * Dispatches go into one compute pass a submit; only copies end a pass. How long a submit takes is measured at the first
+ * replay, which sends short ones; from then on neighbours are joined as long as they stay below a set time, so that a watchdog
+ * doesn't take the step for a hang. Memory from before the trace is bound where it lies, and kept while the recording lives.
+ */
+import { waitQuietly } from "#host";
+import type { GpuBuffer } from "./buffers.ts";
+import { bindGroupEntries, checkAliases } from "./commands.ts";
+import type { Device } from "./device.ts";
+import { type Lifetime, peakBytes, planMemory, total } from "./memory-plan.ts";
+import { type Command, type Trace, VirtualBuffer, viewsOf } from "./trace.ts";
+
+/** What a recording's own memory takes: memory from before the trace isn't counted. */
+export interface RecordingMemory {
+  /** Bytes of the buffers that were made for it. */
+  readonly plannedBytes: number;
+  /** The largest sum of what is in use at one moment. */
+  readonly peakBytes: number;
+  /** The sum of everything that the trace allocated and used. */
+  readonly totalBytes: number;
+  readonly buffers: number;
+}
+
+const firstCommandsPerSubmit = 24;
+const mostMilliseconds = 250;
+
+type Step = (target: Encoding) => void;
+
+/** Neighbouring commands, sent together, and how long they take. */
+interface Section {
+  readonly from: number;
+  readonly to: number;
+  readonly milliseconds: number;
+}
+
+export class Recording {
+  readonly memory: RecordingMemory;
+  readonly #device: Device;
+  readonly #trace: Trace;
+  readonly #steps: readonly Step[];
+  readonly #owned: readonly GpuBuffer[];
+  readonly #pinned: ReadonlySet<GpuBuffer>;
+  #sections: readonly Section[];
+  #measured = false;
+  #released = false;
+
+  constructor(device: Device, trace: Trace) {
+    this.#device = device;
+    this.#trace = trace;
+    const { commands } = trace;
+    const uses = lifetimesOf(trace);
+    const shared = [...uses].filter(([{ isReleased }]) => isReleased);
+    const plan = planMemory(shared.map(([, lifetime]) => lifetime));
+    this.#owned = plan.sizes.map((bytes) => device.createExact(bytes));
+    shared.forEach(([buffer], index) => {
+      buffer.real = this.#owned[plan.places[index] ?? 0];
+    });
+    device.settle(trace);
+    this.memory = describeMemory(uses, plan.sizes);
+    this.#steps = commands.map((command) => prepare(device, command));
+    this.#pinned = new Set(
+      commands.flatMap(viewsOf).flatMap(({ buffer }) => {
+        const real = buffer instanceof VirtualBuffer ? buffer.real : buffer;
+        return real && !this.#owned.includes(real) ? [real] : [];
+      }),
+    );
+    for (const buffer of this.#pinned) device.pin(buffer);
+    device.releaseDeferred(trace);
+    this.#sections = cut(0, commands.length, Math.ceil(commands.length / firstCommandsPerSubmit), 0);
+  }
+
+  /** How many submits a replay makes. */
+  get submits(): number {
+    return this.#sections.length;
+  }
+  get commands(): number {
+    return this.#steps.length;
+  }
+
+  /** Whether memory that it uses was moved since: then it can never run again. */
+  get isStale(): boolean {
+    for (const [source, place] of this.#trace.places) {
+      if (source.buffer !== place.buffer || source.byteOffset !== place.byteOffset) return true;
+    }
+    return false;
+  }
+
+  /** Whether what the trace took for granted holds now. */
+  get fits(): boolean {
+    return this.#trace.assumptions.every((holds) => holds());
+  }
+
+  /** What the traced function did on the host: to be done again with each replay but the first. */
+  get effects(): readonly (() => void)[] {
+    return this.#trace.effects;
+  }
+
+  /** Gives the commands to the GPU once more. */
+  submit(): void {
+    this.#device.stream.flush();
+    const times: Promise<number>[] = [];
+    for (const { from, to } of this.#sections) {
+      const encoding = new Encoding(this.#device.raw);
+      for (let k = from; k < to; k++) this.#steps[k]?.(encoding);
+      encoding.submit();
+      if (!this.#measured) times.push(this.#doneAt());
+    }
+    if (!this.#measured) this.#join(performance.now(), times);
+    this.#measured = true;
+  }
+
+  /** Gives its memory back, save what results and gradients still use. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    for (const buffer of this.#owned) this.#device.destroyExact(buffer);
+    for (const buffer of this.#pinned) this.#device.unpin(buffer);
+  }
+
+  async #doneAt(): Promise<number> {
+    await waitQuietly(this.#device.raw.queue.onSubmittedWorkDone());
+    return performance.now();
+  }
+
+  /** Joins sections once their times are known. */
+  #join(began: number, times: readonly Promise<number>[]): void {
+    const joined = Promise.all(times).then((ends) => {
+      const timed = this.#sections.map(({ from, to }, k) => {
+        const milliseconds = (ends[k] ?? began) - (ends[k - 1] ?? began);
+        return { from, to, milliseconds };
+      });
+      this.#sections = joinSections(timed, mostMilliseconds);
+    });
+    joined.catch(() => {}); // a device that was lost or destroyed is reported by the next wait
+  }
+}
+
+/** Sections that take about `most` milliseconds or less: long ones are split evenly, short neighbours joined. */
+export function joinSections(sections: readonly Section[], most: number): Section[] {
+  const pieces = sections.flatMap(({ from, to, milliseconds }) =>
+    cut(from, to, Math.min(to - from, Math.ceil(milliseconds / most) || 1), milliseconds),
+  );
+  const joined: Section[] = [];
+  for (const piece of pieces) {
+    const last = joined.at(-1);
+    if (last && last.milliseconds + piece.milliseconds <= most) {
+      const milliseconds = last.milliseconds + piece.milliseconds;
+      joined[joined.length - 1] = { from: last.from, to: piece.to, milliseconds };
+    } else joined.push(piece);
+  }
+  return joined;
+}
+
+function cut(from: number, to: number, pieces: number, milliseconds: number): Section[] {
+  return Array.from({ length: pieces }, (_, k) => ({
+    from: from + Math.floor(((to - from) * k) / pieces),
+    to: from + Math.floor(((to - from) * (k + 1)) / pieces),
+    milliseconds: milliseconds / pieces,
+  }));
+}
+
+/** The lifetimes of what a trace allocated; what it left unreleased lives throughout. */
+export function lifetimesOf({ commands, virtuals }: Trace): Map<VirtualBuffer, Lifetime> {
+  const own = new Set(virtuals);
+  const uses = new Map<VirtualBuffer, Lifetime>();
+  commands.forEach((command, at) => {
+    for (const { buffer } of viewsOf(command)) {
+      if (!(buffer instanceof VirtualBuffer && own.has(buffer))) continue;
+      const lasting = !buffer.isReleased;
+      const first = lasting ? 0 : (uses.get(buffer)?.first ?? at);
+      uses.set(buffer, { bytes: buffer.size, first, last: lasting ? commands.length : at });
+    }
+  });
+  return uses;
+}
+
+function describeMemory(
+  uses: ReadonlyMap<VirtualBuffer, Lifetime>,
+  sizes: readonly number[],
+): RecordingMemory {
+  const lasting = [...uses.keys()].filter(({ isReleased }) => !isReleased).map(({ real }) => real?.size ?? 0);
+  const lifetimes = [...uses.values()];
+  return {
+    plannedBytes: total(sizes) + total(lasting),
+    peakBytes: peakBytes(lifetimes),
+    totalBytes: total(lifetimes.map(({ bytes }) => bytes)),
+    buffers: sizes.length + lasting.length,
+  };
+}
+
+function prepare(device: Device, command: Command): Step {
+  if (command.kind === "clear") {
+    const { raw } = command.target.buffer;
+    const { byteOffset, byteLength } = command.target;
+    return (target) => target.encoder().clearBuffer(raw, byteOffset, Math.ceil(byteLength / 4) * 4);
+  }
+  if (command.kind === "copy") {
+    const { source, target: to } = command;
+    const [from, into] = [source.buffer.raw, to.buffer.raw];
+    const bytes = Math.ceil(source.byteLength / 4) * 4;
+    return (target) =>
+      target.encoder().copyBufferToBuffer(from, source.byteOffset, into, to.byteOffset, bytes);
+  }
+  const { kernel, views, uniform, groups } = command;
+  checkAliases(kernel, views);
+  const { raw, layout } = device.pipelines.get(kernel);
+  const entries = bindGroupEntries(views, uniform);
+  const bindGroup = device.raw.createBindGroup({ label: kernel.label, layout, entries });
+  const [x, y] = groups;
+  return (target) => target.dispatch(raw, bindGroup, x, y);
+}
+
+/** One command buffer being written. */
+class Encoding {
+  readonly #device: GPUDevice;
+  readonly #encoder: GPUCommandEncoder;
+  #pass: GPUComputePassEncoder | undefined;
+  #pipeline: GPUComputePipeline | undefined;
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+    this.#encoder = device.createCommandEncoder({ label: "recording" });
+  }
+
+  dispatch(pipeline: GPUComputePipeline, bindGroup: GPUBindGroup, x: number, y: number): void {
+    this.#pass ??= this.#encoder.beginComputePass({ label: "recording" });
+    if (pipeline !== this.#pipeline) this.#pass.setPipeline(pipeline);
+    this.#pipeline = pipeline;
+    this.#pass.setBindGroup(0, bindGroup);
+    this.#pass.dispatchWorkgroups(x, y);
+  }
+
+  /** The encoder, outside any pass. */
+  encoder(): GPUCommandEncoder {
+    this.#pass?.end();
+    this.#pass = undefined;
+    this.#pipeline = undefined;
+    return this.#encoder;
+  }
+
+  submit(): void {
+    this.#device.queue.submit([this.encoder().finish()]);
+  }
+}

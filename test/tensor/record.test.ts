@@ -1,0 +1,242 @@
+/** Recorded steps: the bits of eager ones, their arguments and results, and their memory. */
+import { describe, expect, it } from "vitest";
+import {
+  conv2d,
+  matmul,
+  maxPool2d,
+  mul,
+  nn,
+  noGrad,
+  optim,
+  softmaxCrossEntropy,
+  sum,
+  type Tensor,
+} from "wgrad";
+import { noise } from "../../src/kernels/cases.ts";
+import { gpu } from "../support/gpu.ts";
+import { leaveOldMemory } from "../support/ops.ts";
+
+class Net extends nn.Module {
+  readonly conv: nn.Conv2d;
+  readonly norm = new nn.BatchNorm(gpu, { channels: 4 });
+  readonly dropout: nn.Dropout;
+  readonly pool = new nn.MaxPool2d({ size: 2 });
+  readonly fc: nn.Linear;
+
+  constructor(seed: number) {
+    super();
+    const init = nn.leCunNormal({ seed });
+    this.conv = new nn.Conv2d(gpu, { in: 2, out: 4, size: 3, padding: 1, init });
+    this.dropout = new nn.Dropout({ rate: 0.4, rng: gpu.rng(seed) });
+    this.fc = new nn.Linear(gpu, { in: 16, out: 3, init });
+  }
+
+  forward(x: Tensor, options: nn.ForwardOptions = {}): Tensor {
+    const normed = this.norm.forward(this.conv.forward(x), options);
+    const pooled = this.pool.forward(this.dropout.forward(normed, options));
+    return this.fc.forward(new nn.Flatten().forward(pooled));
+  }
+}
+
+const shape = [6, 4, 4, 2];
+const images = (k: number) => gpu.tensor(noise(6 * 4 * 4 * 2, k), shape);
+const labels = (k: number) => Int32Array.from({ length: 6 }, (_, row) => (row * 5 + k) % 3);
+
+function trainer(seed: number) {
+  const model = new Net(seed);
+  const optimizer = optim.sgd(model.parameters(), { lr: 0.1, momentum: 0.9, weightDecay: 5e-4 });
+  const eager = (x: Tensor, y: Tensor) => {
+    const loss = softmaxCrossEntropy(model.forward(x, { training: true }), y);
+    loss.backward();
+    optimizer.step();
+    return loss;
+  };
+  const state = async () =>
+    Promise.all(
+      [...Object.values(model.stateDict()), ...Object.values(optimizer.stateDict().tensors)].map((tensor) =>
+        tensor.data(),
+      ),
+    );
+  return { model, optimizer, eager, state };
+}
+
+/** Eight steps with changes of the learning rate; `recorded` says which of them are replayed. */
+async function train(recorded: (step: number) => boolean) {
+  const { optimizer, eager, state } = trainer(3);
+  const step = gpu.record(eager);
+  const losses: number[] = [];
+  for (let k = 0; k < 8; k++) {
+    if (k === 3) optimizer.lr = 0.03;
+    const loss = recorded(k) ? step(images(k), labels(k)) : eager(images(k), gpu.tensor(labels(k)));
+    losses.push(await loss.item());
+  }
+  return { losses, state: await state() };
+}
+
+describe("a recorded training step", async () => {
+  const eager = await train(() => false);
+
+  it.each([
+    ["recorded", () => true],
+    ["recorded and eager by turns", (k: number) => k % 2 === 0],
+    ["recorded after two eager steps", (k: number) => k > 1],
+  ])("has the bits of an eager one: %s", async (_, recorded) => {
+    expect(await train(recorded)).toEqual(eager);
+  });
+
+  it("makes n steps in n calls: the first call traces, and then replays like the others", async () => {
+    const weight = gpu.tensor([1], [1], { requiresGrad: true });
+    const optimizer = optim.sgd([weight], { lr: 1 });
+    const step = gpu.record(() => {
+      sum(mul(weight, gpu.full([1], 2))).backward();
+      optimizer.step();
+    });
+    for (let k = 0; k < 3; k++) step();
+    expect(await weight.data()).toEqual(Float32Array.of(-5));
+  });
+
+  it("counts as a use of its gradients: an eager step() after it needs a new backward", () => {
+    const { optimizer, eager: fn } = trainer(3);
+    const step = gpu.record(fn);
+    for (let k = 0; k < 3; k++) step(images(k), labels(k));
+    expect(() => optimizer.step()).toThrow("none was computed since the last step");
+  });
+
+  it("sees frozen parameters, accumulates, and puts gradients back that were taken away", async () => {
+    const weight = gpu.tensor([1, 2], [2], { requiresGrad: true });
+    const other = gpu.tensor([3, 5], [2], { requiresGrad: true });
+    const step = gpu.record(() => sum(mul(weight, other)).backward({ accumulate: true }));
+    for (let k = 0; k < 3; k++) step();
+    expect(await weight.grad?.data()).toEqual(Float32Array.of(9, 15));
+    Object.assign(weight, { grad: null });
+    other.requiresGrad = false;
+    step();
+    expect(await weight.grad?.data()).toEqual(Float32Array.of(3, 5));
+    expect(await other.grad?.data()).toEqual(Float32Array.of(3, 6));
+  });
+
+  it("is recorded anew after its parameters moved", async () => {
+    const weight = gpu.tensor([1], [1], { requiresGrad: true });
+    const step = gpu.record((x: Tensor) => noGrad(() => mul(weight, x)));
+    expect(await step(Float32Array.of(3)).item()).toBe(3);
+    optim.sgd([weight], { lr: 1 });
+    gpu.full([1], 99);
+    weight.write([2]);
+    expect(await step(Float32Array.of(3)).item()).toBe(6);
+    expect(step.recordings().length).toBe(1);
+  });
+});
+
+describe("arguments and results", () => {
+  it("has one recording per shapes, types and values", async () => {
+    let traces = 0;
+    const step = gpu.record((batch: { x: Tensor; scale: number }) => {
+      traces += 1;
+      return sum(mul(batch.x, gpu.full([1], batch.scale)));
+    });
+    const value = async (count: number, scale: number) => step({ x: gpu.full([count], 1), scale }).item();
+    expect([await value(3, 2), await value(5, 2), await value(3, 2), await value(3, 4)]).toEqual([
+      6, 10, 6, 12,
+    ]);
+    expect(traces).toBe(3);
+    expect(await step({ x: Float32Array.of(1, 2, 3), scale: 2 }).item()).toBe(12);
+  });
+
+  it("gives arguments their gradients", async () => {
+    const step = gpu.record((x: Tensor) => sum(mul(x, x)).backward());
+    for (const value of [1, 2, 3]) {
+      const x = gpu.tensor([value, -value], [2], { requiresGrad: true });
+      step(x);
+      expect(await x.grad?.data()).toEqual(Float32Array.of(2 * value, -2 * value));
+    }
+  });
+
+  it("keeps the newest result, also as an argument and inside a scope; reading an older one throws", async () => {
+    const twice = gpu.record((x: Tensor) => ({ y: mul(x, gpu.full([1], 2)) }));
+    let { y } = gpu.scope(() => twice(Float32Array.of(1)));
+    const first = y;
+    for (let k = 0; k < 4; k++) ({ y } = gpu.scope(() => twice(y)));
+    expect(await y.item()).toBe(32);
+    await expect(first.item()).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[Error: [tensor] tensor [1] was released by the next call of its recorded step; read it before that call]`,
+    );
+  });
+});
+
+describe("memory", () => {
+  it("is flat over 10,000 calls", async () => {
+    const weight = gpu.tensor([0.5, 0.25], [1, 2], { requiresGrad: true });
+    const optimizer = optim.sgd([weight], { lr: 1e-4 });
+    const step = gpu.record((x: Tensor) => {
+      const loss = sum(matmul(x, weight, { transposeB: true }));
+      loss.backward();
+      optimizer.step();
+      return loss;
+    });
+    const x = gpu.tensor([1, 2], [1, 2]);
+    for (let k = 0; k < 50; k++) step(x);
+    await gpu.idle();
+    const before = gpu.memory;
+    for (let k = 0; k < 10_000; k++) {
+      step(x);
+      if (k % 500 === 0) await gpu.idle();
+    }
+    await gpu.idle();
+    expect(gpu.memory).toEqual(before);
+  });
+
+  it("is given back by release(), and eager work goes on", async () => {
+    const { eager } = trainer(4);
+    const [x, y] = [images(1), gpu.tensor(labels(1))];
+    eager(x, y);
+    const before = gpu.memory.usedBytes;
+    const step = gpu.record((a: Tensor, b: Tensor) => void eager(a, b));
+    step(x, y);
+    expect(gpu.memory.usedBytes).toBeGreaterThan(before);
+    step.release();
+    expect(gpu.memory.usedBytes).toBe(before);
+    expect(Number.isFinite(await eager(x, y).item())).toBe(true);
+    step(x, y);
+    await gpu.idle();
+  });
+
+  it("is planned to within 1.15 of the largest sum in use at one moment, for VGG", () => {
+    const model = nn.vgg(gpu, { width: 1 / 4, seed: 1 });
+    const optimizer = optim.sgd(model.parameters(), { lr: 0.1, momentum: 0.9 });
+    const step = gpu.record((x: Tensor, y: Tensor) => {
+      softmaxCrossEntropy(model.forward(x, { training: true }), y).backward();
+      optimizer.step();
+    });
+    step(gpu.full([2, 32, 32, 3], 0.5), Int32Array.of(1, 2));
+    const [recording] = step.recordings();
+    const { plannedBytes = 0, peakBytes = 0, totalBytes = 0 } = recording?.memory ?? {};
+    step.release();
+    expect(plannedBytes).toBeGreaterThanOrEqual(peakBytes);
+    expect(plannedBytes / peakBytes).toBeLessThan(1.15);
+    expect(totalBytes).toBeGreaterThan(1.5 * peakBytes);
+  });
+
+  it("shows nothing of what it held before (CASES 9a)", async () => {
+    leaveOldMemory(gpu, [2 * 4 * 4 * 3, 2 * 3]);
+    const data = Float32Array.from({ length: 96 }, (_, k) => (k * 37) % 101);
+    const x = gpu.tensor(data, [2, 4, 4, 3], { requiresGrad: true });
+    const step = gpu.record((input: Tensor) => sum(maxPool2d(input, { size: 3, stride: 3 })).backward());
+    for (let k = 0; k < 2; k++) {
+      step(x);
+      const gradient = await x.grad?.data();
+      expect(gradient?.reduce((total, value) => total + value)).toBe(6);
+      expect(gradient?.filter((value) => value === 1).length).toBe(6);
+    }
+  });
+});
+
+it("convolves odd widths again and again (CASES 1)", async () => {
+  const step = gpu.record((x: Tensor, w: Tensor) => conv2d(x, w, { stride: 1, padding: 0 }));
+  for (let width = 2; width <= 9; width++) {
+    const x = gpu.tensor(noise(3 * width * 3, width), [1, 3, width, 3]);
+    const w = gpu.tensor(noise(2 * 2 * 2 * 3, 1), [2, 2, 2, 3]);
+    const want = await conv2d(x, w, { stride: 1, padding: 0 }).data();
+    const got = [await step(x, w).data(), await step(x, w).data(), await step(x, w).data()];
+    expect(got).toEqual([want, want, want]);
+  }
+});
