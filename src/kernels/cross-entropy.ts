@@ -12,6 +12,7 @@ import type { BufferView } from "../gpu/buffers.ts";
 import type { Device } from "../gpu/device.ts";
 import { defineFault } from "../gpu/faults.ts";
 import { kernel, wgsl } from "../gpu/kernel.ts";
+import { isNanWgsl } from "./nan.ts";
 
 const lanes = 64;
 const nan = 0x7fc00000;
@@ -36,6 +37,7 @@ export const crossEntropyRows = kernel("cross_entropy_rows", {
   workgroupSize: lanes,
   groups: ({ rows }) => rows,
   declarations: wgsl`
+    ${isNanWgsl}
     var<workgroup> first: array<f32, lanes>;
     var<workgroup> second: array<f32, lanes>;`,
   body: wgsl`
@@ -57,7 +59,7 @@ export const crossEntropyRows = kernel("cross_entropy_rows", {
     var distance = 0f;
     for (var class_ = lane; class_ < params.classes; class_ += lanes) {
       let value = logits[begin + class_] - peak;
-      total += exp(value);
+      total += select(exp(value), value, is_nan(value));
       distance += value;
     }
     first[lane] = total;
@@ -72,7 +74,7 @@ export const crossEntropyRows = kernel("cross_entropy_rows", {
     if (lane > 0u) { return; }
     let label = labels[group];
     let valid = label >= 0 && label < i32(params.classes);
-    let log_total = log(first[0]);
+    let log_total = select(log(first[0]), first[0], is_nan(first[0]));
     var loss = log_total - (logits[begin + select(0u, u32(label), valid)] - peak);
     if (params.smoothing > 0f) {
       let uniform_loss = log_total - second[0] / f32(params.classes);

@@ -5,6 +5,7 @@
  * WGSL leaves open what functions give outside their domain, so NaN and infinities come in as bit patterns.
  */
 import { kernel, wgsl } from "../gpu/kernel.ts";
+import { areNanWgsl } from "./nan.ts";
 
 /** Bit patterns that no compiler can fold away: WGSL has no literals for NaN and infinity. */
 export const specialBits = { nan_bits: 0x7fc00000, infinity_bits: 0x7f800000 } as const;
@@ -25,9 +26,11 @@ export const expForward = kernel("exp_forward", {
   read: { x: "quad" },
   write: { y: "quad" },
   params: { n: "u32" },
+  declarations: areNanWgsl,
   body: wgsl`
     if (i >= params.n) { return; }
-    y[i] = exp(x[i]);`,
+    let value = x[i];
+    y[i] = select(exp(value), value, are_nan(value));`,
 });
 
 /** y = ln x; -Infinity at 0, NaN below. */
@@ -35,13 +38,14 @@ export const logForward = kernel("log_forward", {
   read: { x: "quad" },
   write: { y: "quad" },
   params: { n: "u32", ...specialParams },
+  declarations: areNanWgsl,
   body: wgsl`
     if (i >= params.n) { return; }
     let value = x[i];
     let nan = quad(bitcast<f32>(params.nan_bits));
     let infinity = quad(bitcast<f32>(params.infinity_bits));
     let in_domain = select(log(value), -infinity, value == quad(0));
-    y[i] = select(select(in_domain, nan, value < quad(0)), value, value == infinity);`,
+    y[i] = select(select(in_domain, nan, value < quad(0)), value, (value == infinity) | are_nan(value));`,
 });
 
 /** y = sqrt x; NaN below 0. */
