@@ -47,6 +47,16 @@ export interface Batch {
 
 const uploadBytes = 2 ** 24;
 
+/** One pass over a set. */
+export interface PassInOrder {
+  /** Images of the next batch; 0 at the end. */
+  readonly size: number;
+  /** The GPU's half: gathers the next batch. `advance` must follow. */
+  gather(size: number): Batch;
+  /** The host's half. */
+  advance(): void;
+}
+
 /** Labelled images that lie on the GPU. Make them with `data.fromArrays` or `data.cifar100`. */
 export class GpuImages {
   readonly gpu: Gpu;
@@ -102,16 +112,30 @@ export class GpuImages {
    * there is none after it.
    */
   inOrder(batch: number): () => Batch | undefined {
+    const pass = this.passInOrder(batch);
+    return () => {
+      const { size } = pass;
+      if (size === 0) return undefined;
+      pass.advance();
+      return pass.gather(size);
+    };
+  }
+
+  /** `inOrder` in two halves, so that a recorded step can replay the GPU's. @internal */
+  passInOrder(batch: number): PassInOrder {
     if (!Number.isSafeInteger(batch) || batch < 1)
       throw new Error(`[data] 'batch' must be a positive integer, but got ${batch}`);
     const order = Uint32Array.from({ length: this.count }, (_, k) => k);
     const source = new BatchSource(this, order, 0);
     let left = this.count;
-    return () => {
-      if (left === 0) return undefined;
-      const size = Math.min(batch, left);
-      left -= size;
-      return source.gather(size);
+    return {
+      get size() {
+        return Math.min(batch, left);
+      },
+      gather: (size) => source.gather(size),
+      advance: () => {
+        left -= Math.min(batch, left);
+      },
     };
   }
 }

@@ -15,6 +15,8 @@ export interface Classifier {
 export interface EvaluateOptions {
   /** Images a batch, 128 by default; the last batch is smaller where it doesn't divide the set. */
   readonly batch?: number;
+  /** Runs the model's code for each batch, in place of a recording. */
+  readonly eager?: boolean | undefined;
   /** Stops with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each batch was given to the GPU. */
@@ -30,23 +32,27 @@ export async function evaluate(
   images: GpuImages,
   options: EvaluateOptions = {},
 ): Promise<MetricsResult> {
-  const { batch = 128, signal, onProgress } = options;
-  const metrics = new Metrics(images.gpu);
-  const pace = new Pace(images.gpu);
-  const next = images.inOrder(batch);
-  let done = 0;
-  for (;;) {
-    signal?.throwIfAborted();
-    const before = done;
-    images.gpu.scope(() => {
-      const taken = next();
-      if (!taken) return;
-      evaluationStep(model, taken, metrics);
-      done += taken.count;
-    });
-    if (done === before) return metrics.read();
-    onProgress?.(done, images.count);
-    await pace.step();
+  const { batch = 128, eager = false, signal, onProgress } = options;
+  const { gpu } = images;
+  const metrics = new Metrics(gpu);
+  const pace = new Pace(gpu);
+  const pass = images.passInOrder(batch);
+  const step = (size: number) => evaluationStep(model, pass.gather(size), metrics);
+  const recorded = gpu.record(step);
+  try {
+    let done = 0;
+    for (let { size } = pass; size > 0; { size } = pass) {
+      signal?.throwIfAborted();
+      if (eager) gpu.scope(() => step(size));
+      else recorded(size);
+      pass.advance();
+      done += size;
+      onProgress?.(done, images.count);
+      await pace.step();
+    }
+    return await metrics.read();
+  } finally {
+    recorded.release();
   }
 }
 

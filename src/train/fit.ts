@@ -10,6 +10,7 @@ import type { CompileProgress } from "../gpu/precompile.ts";
 import type { Optimizer, Schedule } from "../nn/optim/index.ts";
 import { Metrics, type MetricsResult } from "../tensor/ops/metrics.ts";
 import { softmaxCrossEntropy } from "../tensor/ops/softmax-cross-entropy.ts";
+import type { RecordedStep } from "../tensor/record.ts";
 import { type Classifier, evaluate, evaluationStep } from "./evaluate.ts";
 import { Pace } from "./pace.ts";
 import type { LogEntry, TrainState } from "./state.ts";
@@ -51,6 +52,8 @@ export interface FitOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Called for each kernel that is compiled before the first step. */
   readonly onCompile?: CompileProgress;
+  /** Runs the model's code for each step, in place of a recording. */
+  readonly eager?: boolean | undefined;
   /** Steps between two looks at the training metrics, 100 by default. */
   readonly metricsEvery?: number;
 }
@@ -94,6 +97,7 @@ class Run {
   readonly #batches;
   readonly #metrics: Metrics;
   readonly #pace: Pace;
+  readonly #recorded: RecordedStep<[], void>;
   readonly #log: LogEntry[];
   readonly #began = performance.now();
   readonly #elapsedBefore: number;
@@ -121,6 +125,7 @@ class Run {
     this.#metrics = new Metrics(set.train.gpu);
     if (start) this.#metrics.restore(start.metrics);
     this.#pace = new Pace(set.train.gpu);
+    this.#recorded = set.train.gpu.record(() => this.#step());
     this.#log = [...(start?.log ?? [])];
     this.#iteration = start?.iteration ?? 0;
     this.#elapsedBefore = start?.elapsedTime ?? 0;
@@ -129,6 +134,14 @@ class Run {
   }
 
   async finish(): Promise<FitResult> {
+    try {
+      return await this.#run();
+    } finally {
+      this.#recorded.release();
+    }
+  }
+
+  async #run(): Promise<FitResult> {
     const { signal, epochs } = this.#options;
     if (!signal?.aborted) await this.#precompile();
     for (;;) {
@@ -171,7 +184,8 @@ class Run {
     if (schedule) this.#optimizer.lr = schedule(epoch);
     const began = performance.now();
     while (this.#batches.epoch === epoch && !signal?.aborted) {
-      this.#set.train.gpu.scope(() => this.#step());
+      if (this.#options.eager) this.#set.train.gpu.scope(() => this.#step());
+      else this.#recorded();
       this.#batches.advance();
       this.#iteration += 1;
       await this.#pace.step();
@@ -217,6 +231,7 @@ class Run {
     try {
       validation = await evaluate(this.#model, this.#set.test, {
         batch: this.#evaluateBatch,
+        eager: this.#options.eager,
         signal,
         onProgress: (done) => onProgress?.(this.#progress("validation", done)),
       });

@@ -101,6 +101,22 @@ describe("a resumed run", async () => {
 });
 
 describe("fit", () => {
+  it("computes the same bits eagerly and recorded, and logs the same", async () => {
+    const outcome = async (eager: boolean) => {
+      const run = makeRun();
+      // A validation batch of 16 leaves 4 of the 20 images: two recordings.
+      const { state } = await train.fit(run.model, run.optimizer, set, {
+        epochs: 2,
+        batch: 16,
+        schedule,
+        eager,
+      });
+      const { arrays } = await train.captureRun(gpu, run, state);
+      return { log: withoutTimes(state.log), arrays: bits(arrays) };
+    };
+    expect(await outcome(false)).toEqual(await outcome(true));
+  });
+
   it("learns: on a GPU on which nothing ran before, 20 images are soon known by heart", async () => {
     const fresh = await createGpu({ device: gpu.device.raw });
     const few = await data.cifar100(fresh, source, { trainLimit: 20 });
