@@ -80,6 +80,7 @@ async function main(options: Options): Promise<number> {
       try {
         peer ??= await open(name);
         rows.push(...(await compare(gpu, peer, work, options.seconds)));
+        if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
       } catch (error) {
         problems.push(`${work.name}, ${name}: ${error instanceof Error ? error.message : error}`);
         peer?.close();
@@ -92,7 +93,6 @@ async function main(options: Options): Promise<number> {
   gpu.destroy();
   if (rows.length > 0) console.log(format(rows));
   for (const problem of problems) console.error(`not timed: ${problem}`);
-  if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
   return problems.length > 0 ? 1 : 0;
 }
 

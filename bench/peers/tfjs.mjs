@@ -24,6 +24,7 @@ async function open() {
 }
 
 async function wait() {
+  tf.backend().endComputePassEncoder();
   tf.backend().submitQueue();
   await tf.backend().queue.onSubmittedWorkDone();
 }

@@ -48,7 +48,7 @@ export class Peer {
       return [name, { shape, file }];
     });
     const request = { do: "prepare", work, inputs: Object.fromEntries(described), folder: this.#folder };
-    const { outputs } = await this.#ask(request, 420);
+    const { outputs } = await this.#ask(request, 900);
     const files = Object.entries(outputs ?? {}).map(([name, file]) => [
       name,
       new Float32Array(Uint8Array.from(readFileSync(String(file))).buffer),
