@@ -36,14 +36,14 @@ function locate(tile: CorrelationTile, loaded: number): string {
   return unroll(tile.strips, (s) => {
     const columns = unroll(loaded, (p) => {
       if (isPadding(tile, p)) return "";
-      const inside = tile.rowPadding >= 0 ? "" : ` && ix${s}_${p} >= 0 && ix${s}_${p} < params.wi`;
+      const inside = tile.rowPadding >= 0 ? "" : ` & (ix${s}_${p} >= 0) & (ix${s}_${p} < params.wi)`;
       return wgsl`let ix${s}_${p} = ${column(s, p)};
       let ok${s}_${p} = inside${s}${inside};
       let at${s}_${p} = (line${s} + clamp(ix${s}_${p}, 0, params.wi - 1)) * depth;`;
     });
     return wgsl`
       let iy${s} = row${s} * inStride + offsetY + step;
-      let inside${s} = iy${s} >= 0 && iy${s} < params.hi && row${s} < rows;
+      let inside${s} = (iy${s} >= 0) & (iy${s} < params.hi) & (row${s} < rows);
       let line${s} = (image${s} * params.hi + clamp(iy${s}, 0, params.hi - 1)) * params.wi;
       ${columns}`;
   });

@@ -22,7 +22,7 @@ const locate = (tile: WeightGradTile) =>
     (r) => wgsl`
       let some${r} = row + ${r} < endRow;
       let iy${r} = oy * params.stride - params.padY + ky;
-      let inside${r} = some${r} && iy${r} >= 0 && iy${r} < params.hi;
+      let inside${r} = some${r} & (iy${r} >= 0) & (iy${r} < params.hi);
       let line${r} = (image * params.hi + clamp(iy${r}, 0, params.hi - 1)) * params.wi * inputs + ci;
       let start${r} = (image * params.ho + oy) * params.wo * outputs + firstOutput;
       oy += 1;
@@ -37,7 +37,7 @@ function load(tile: WeightGradTile, loaded: number): string {
     unroll(Math.ceil((width * quads) / lanes), (k) => {
       const pair = `(i32(lane) + ${k * lanes})`;
       return wgsl`let dy${r}_${k} = select(quad(0), dy[start${r} + (ox + ${pair} / ${quads}) * outputs + ${pair} % ${quads}],
-          some${r} && ox + ${pair} / ${quads} < params.wo);`;
+          some${r} & (ox + ${pair} / ${quads} < params.wo));`;
     });
   const column = (p: number) => {
     if (rowPadding >= 0) return `${p - rowPadding}`;
@@ -46,7 +46,7 @@ function load(tile: WeightGradTile, loaded: number): string {
   const pixels = (r: number) =>
     unroll(loaded, (p) => {
       if (isPadding(tile, p)) return "";
-      const inside = rowPadding >= 0 ? "" : ` && ix${r}_${p} >= 0 && ix${r}_${p} < params.wi`;
+      const inside = rowPadding >= 0 ? "" : ` & (ix${r}_${p} >= 0) & (ix${r}_${p} < params.wi)`;
       return wgsl`let ix${r}_${p} = ${column(p)};
         let x${r}_${p} = select(quad(0), x[line${r} + clamp(ix${r}_${p}, 0, params.wi - 1) * inputs], inside${r}${inside});`;
     });
