@@ -35,6 +35,7 @@ interface Options {
   readonly batch: readonly number[];
   readonly quick: boolean;
   readonly profile: boolean;
+  readonly eager: boolean;
   readonly json?: string;
   readonly plot?: string;
 }
@@ -52,6 +53,7 @@ const command = new Command("bench:step")
   .option("--width <list>", "widths of the model", numbers, [0.25, 1])
   .option("--batch <list>", "images a step", numbers, [32, 64])
   .option("--quick", "fewer samples", false)
+  .option("--eager", "run the model's code at each step, in place of a recording", false)
   .option("--profile", "show the time by kernel and by module instead", false)
   .option("--json <file>", "write the rows to a file")
   .option("--plot <file>", "draw images per second over the batch (SVG)")
@@ -62,7 +64,9 @@ async function main(options: Options): Promise<void> {
   const gpu = await createGpu();
   const { description, vendor, architecture } = gpu.info;
   const device = description || `${vendor} ${architecture}`;
-  console.log(`Device: ${device}, Node ${process.versions.node}`);
+  console.log(
+    `Device: ${device}, Node ${process.versions.node}, ${options.eager ? "eager" : "recorded"} steps`,
+  );
   if (options.profile) {
     for (const { width, batch } of configurations) await profile(gpu, width, batch);
     gpu.destroy();
@@ -73,7 +77,7 @@ async function main(options: Options): Promise<void> {
   for (const { width, batch } of configurations) {
     // A GPU of its own, so that no memory is left from the configuration before.
     const own = await createGpu();
-    rows.push(...(await measure(own, width, batch, options.quick ? 3 : 7)));
+    rows.push(...(await measure(own, width, batch, options)));
     own.destroy();
   }
   const peaks = largerPeaks(before, await measurePeaks(gpu.device));
@@ -111,18 +115,18 @@ function prepare(gpu: Gpu, width: number, batch: number, paths: ModulePaths) {
   return { model, steps: { train, evaluate } };
 }
 
-async function measure(gpu: Gpu, width: number, batch: number, samples: number): Promise<Row[]> {
+async function measure(gpu: Gpu, width: number, batch: number, { quick, eager }: Options): Promise<Row[]> {
   const { steps } = prepare(gpu, width, batch, new ModulePaths());
   const rows: Row[] = [];
   for (const phase of ["train", "evaluate"] as const) {
-    const step = () => gpu.scope(steps[phase]);
-    await gpu.precompile(steps[phase]);
-    await step().item();
+    const recorded = gpu.record(steps[phase]);
+    const step = eager ? () => gpu.scope(steps[phase]) : recorded;
+    for (let warm = 0; warm < 2; warm++) await step().item();
     const times: number[] = [];
     const hostTimes: number[] = [];
     const cpuTimes: number[] = [];
     let residentBytes = 0;
-    for (let k = 0; k < samples; k++) {
+    for (let k = 0; k < (quick ? 3 : 7); k++) {
       const cpu = process.cpuUsage();
       const start = performance.now();
       const loss = step();
@@ -140,6 +144,7 @@ async function measure(gpu: Gpu, width: number, batch: number, samples: number):
       ...{ hostMs: medianOf(hostTimes), cpuMs: medianOf(cpuTimes) },
       ...{ gpuBytes: gpu.memory.bytes, residentBytes },
     };
+    recorded.release();
     console.error(`${row.name}: ${ms.toFixed(0)} ms`);
     rows.push(row);
   }

@@ -94,29 +94,24 @@ async function prepareVgg(gpu: Gpu, width: number, inputs: Inputs): Promise<Prep
   const images = upload(gpu, inputs, "images");
   const labels = Int32Array.from(valuesOf(inputs, "labels").data);
   const classes = gpu.tensor(labels, [labels.length]);
-  const step = (): Tensor =>
-    gpu.scope(() => {
-      const loss = softmaxCrossEntropy(model.forward(images, { training: true }), classes);
-      loss.backward();
-      optimizer.step();
-      return loss;
-    });
-  const losses: number[] = [];
-  const run = () => release(step());
-  const readLoss = async () => {
-    const loss = step();
-    losses.push(await loss.item());
-    release(loss);
-  };
-  await readLoss();
+  const step = gpu.record(() => {
+    const loss = softmaxCrossEntropy(model.forward(images, { training: true }), classes);
+    loss.backward();
+    optimizer.step();
+    return loss;
+  });
+  const losses = [await step().item()];
   const moved: Float32Array[] = [];
   for (const parameter of parameters) moved.push(Float32Array.from(await parameter.data()));
-  await readLoss();
+  losses.push(await step().item());
   return {
     outputs: { losses: Float32Array.from(losses), parameters: concatenate(moved) },
-    run,
+    run: () => {
+      step();
+    },
     wait: () => gpu.idle(),
     free: () => {
+      step.release();
       for (const tensor of [images, classes, ...parameters]) release(tensor);
       gpu.device.trim();
     },
