@@ -42,7 +42,7 @@ const labels = gpu.tensor(new Int32Array(batch));
 const recorded = gpu.record(step);
 const wall = { eager: [] as number[], recorded: [] as number[] };
 const host = { eager: [] as number[], recorded: [] as number[] };
-for (let k = 0; k < 8; k++) {
+for (let k = 0; k < 4; k++) {
   for (const [name, fn] of [
     ["eager", step],
     ["recorded", recorded],
@@ -53,7 +53,7 @@ for (let k = 0; k < 8; k++) {
     device.stream.flush();
     const given = performance.now();
     await gpu.idle();
-    if (k < 2) continue;
+    if (k < 1) continue;
     wall[name].push(performance.now() - began);
     host[name].push(given - began);
   }
@@ -80,9 +80,9 @@ const dispatches = bare.commands.flatMap((command) => {
 const submits = recording?.submits ?? 1;
 const bareMs: number[] = [];
 const replayMs: number[] = [];
-for (let k = 0; k < 24; k++) {
-  await gpu.idle();
+for (let k = 0; k < 200; k++) {
   const began = performance.now();
+  const buffers: GPUCommandBuffer[] = [];
   for (let s = 0; s < submits; s++) {
     const encoder = device.raw.createCommandEncoder();
     const pass = encoder.beginComputePass();
@@ -96,16 +96,14 @@ for (let k = 0; k < 24; k++) {
       pass.dispatchWorkgroups(dispatch.groups[0], dispatch.groups[1]);
     }
     pass.end();
-    device.raw.queue.submit([encoder.finish()]);
+    buffers.push(encoder.finish());
   }
   const between = performance.now();
-  await gpu.idle();
-  const replayed = performance.now();
-  recording?.submit();
+  recording?.encode();
   const ended = performance.now();
-  if (k < 4) continue;
+  if (k < 20) continue;
   bareMs.push(between - began);
-  replayMs.push(ended - replayed);
+  replayMs.push(ended - between);
 }
 await gpu.idle();
 console.log(

@@ -1,37 +1,87 @@
 /**
- * Which temporary buffers of a recording share memory: those whose lifetimes don't overlap.
+ * Which temporary memory of a recording shares a buffer.
  *
- * Whole buffers are shared and not ranges of one: a dispatch may not read one range of a buffer and write another. Two greedy
- * orders are tried and the smaller plan is taken: largest first (Pisarchyk and Lee, "Efficient memory management for deep
- * neural net inference", 2020), and first used first, where a buffer that is too small may grow.
+ * Largest first (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020), each into the tightest
+ * gap of the buffers so far: a range that nobody uses at the same time. Two that a command names together never lie in one
+ * buffer, since a dispatch mustn't read one range of a buffer and write another. Sharing whole buffers only can't do better than 1.151
+ * of the largest sum alive in VGG's step at batch 128, whatever the order: the large activations and the many small ones aren't alive together.
  */
 
-/** When a buffer is in use: from the first to the last command that names it. */
+/** When memory is in use: from the first to the last command that names it. */
 export interface Lifetime {
   readonly bytes: number;
   readonly first: number;
   readonly last: number;
+  /** Others that a command names together with it. */
+  readonly partners: ReadonlySet<Lifetime>;
+}
+
+/** Where something lies. */
+export interface Place {
+  /** Index of the buffer. */
+  readonly slot: number;
+  readonly byteOffset: number;
 }
 
 export interface MemoryPlan {
   /** Bytes of each buffer to make. */
   readonly sizes: readonly number[];
-  /** For each lifetime the index of its buffer. */
-  readonly places: readonly number[];
+  /** For each lifetime its place. */
+  readonly places: readonly Place[];
+}
+
+interface Tenant {
+  readonly lifetime: Lifetime;
+  readonly from: number;
+  readonly to: number;
 }
 
 interface Slot {
-  bytes: number;
-  readonly tenants: Lifetime[];
+  readonly bytes: number;
+  readonly tenants: Tenant[];
 }
 
-/** Buffers for all lifetimes, no two at the same time in one. */
+const alignment = 256;
+
+/** Places for all lifetimes, none of which overlap in time and memory. */
 export function planMemory(lifetimes: readonly Lifetime[]): MemoryPlan {
-  const plans = [
-    assign(lifetimes, (a, b) => b.bytes - a.bytes || a.first - b.first),
-    assign(lifetimes, (a, b) => a.first - b.first || b.bytes - a.bytes),
-  ];
-  return plans.reduce((best, plan) => (total(plan.sizes) < total(best.sizes) ? plan : best));
+  const slots: Slot[] = [];
+  const places = new Map<Lifetime, Place>();
+  for (const lifetime of [...lifetimes].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
+    const best = { slot: slots.length, byteOffset: 0, gap: Number.POSITIVE_INFINITY };
+    slots.forEach((candidate, slot) => {
+      const found = tightestGap(candidate, lifetime);
+      if (found && found.gap < best.gap) Object.assign(best, { slot, ...found });
+    });
+    const { slot, byteOffset } = best;
+    if (slot === slots.length) slots.push({ bytes: lifetime.bytes, tenants: [] });
+    slots[slot]?.tenants.push({ lifetime, from: byteOffset, to: byteOffset + lifetime.bytes });
+    places.set(lifetime, { slot, byteOffset });
+  }
+  return {
+    sizes: slots.map(({ bytes }) => bytes),
+    places: lifetimes.map((lifetime) => places.get(lifetime) ?? { slot: 0, byteOffset: 0 }),
+  };
+}
+
+/** The smallest range of a slot that is free for all of a lifetime, if one is large enough. */
+function tightestGap(
+  { bytes, tenants }: Slot,
+  lifetime: Lifetime,
+): { readonly byteOffset: number; readonly gap: number } | undefined {
+  const present = tenants.filter(
+    ({ lifetime: { first, last } }) => first <= lifetime.last && lifetime.first <= last,
+  );
+  if (present.some((tenant) => lifetime.partners.has(tenant.lifetime))) return undefined;
+  let best: { readonly byteOffset: number; readonly gap: number } | undefined;
+  let byteOffset = 0;
+  const ends = [...present].sort((a, b) => a.from - b.from);
+  for (const { from, to } of [...ends, { from: bytes, to: bytes }]) {
+    const gap = from - byteOffset;
+    if (gap >= lifetime.bytes && gap < (best?.gap ?? Number.POSITIVE_INFINITY)) best = { byteOffset, gap };
+    byteOffset = Math.max(byteOffset, Math.ceil(to / alignment) * alignment);
+  }
+  return best;
 }
 
 /** The largest sum of bytes in use at one moment: no plan can do with less. */
@@ -53,34 +103,4 @@ export function peakBytes(lifetimes: readonly Lifetime[]): number {
 
 export function total(sizes: readonly number[]): number {
   return sizes.reduce((sum, bytes) => sum + bytes, 0);
-}
-
-function assign(lifetimes: readonly Lifetime[], order: (a: Lifetime, b: Lifetime) => number): MemoryPlan {
-  const slots: Slot[] = [];
-  const slotOf = new Map<Lifetime, number>();
-  for (const lifetime of [...lifetimes].sort(order)) {
-    let best: number | undefined;
-    let bestCost = Number.POSITIVE_INFINITY;
-    slots.forEach(({ bytes, tenants }, index) => {
-      if (tenants.some((tenant) => tenant.first <= lifetime.last && lifetime.first <= tenant.last)) return;
-      // What the slot would have to grow by counts before what would lie idle in it.
-      const missing = Math.max(0, lifetime.bytes - bytes);
-      const cost = missing > 0 ? missing : (bytes - lifetime.bytes) / 2 ** 40;
-      if (missing < lifetime.bytes && cost < bestCost) {
-        best = index;
-        bestCost = cost;
-      }
-    });
-    if (best === undefined) best = slots.push({ bytes: 0, tenants: [] }) - 1;
-    const slot = slots[best];
-    if (slot) {
-      slot.bytes = Math.max(slot.bytes, lifetime.bytes);
-      slot.tenants.push(lifetime);
-    }
-    slotOf.set(lifetime, best);
-  }
-  return {
-    sizes: slots.map(({ bytes }) => bytes),
-    places: lifetimes.map((lifetime) => slotOf.get(lifetime) ?? 0),
-  };
 }

@@ -6,7 +6,7 @@
  * doesn't take the step for a hang. Memory from before the trace is bound where it lies, and kept while the recording lives.
  */
 import { waitQuietly } from "#host";
-import type { GpuBuffer } from "./buffers.ts";
+import type { BufferView, GpuBuffer } from "./buffers.ts";
 import { bindGroupEntries, checkAliases } from "./commands.ts";
 import type { Device } from "./device.ts";
 import { type Lifetime, peakBytes, planMemory, total } from "./memory-plan.ts";
@@ -55,7 +55,9 @@ export class Recording {
     const plan = planMemory(shared.map(([, lifetime]) => lifetime));
     this.#owned = plan.sizes.map((bytes) => device.createExact(bytes));
     shared.forEach(([buffer], index) => {
-      buffer.real = this.#owned[plan.places[index] ?? 0];
+      const place = plan.places[index];
+      buffer.real = this.#owned[place?.slot ?? 0];
+      buffer.base = place?.byteOffset ?? 0;
     });
     device.settle(trace);
     this.memory = describeMemory(uses, plan.sizes);
@@ -101,14 +103,23 @@ export class Recording {
   submit(): void {
     this.#device.stream.flush();
     const times: Promise<number>[] = [];
-    for (const { from, to } of this.#sections) {
-      const encoding = new Encoding(this.#device.raw);
-      for (let k = from; k < to; k++) this.#steps[k]?.(encoding);
-      encoding.submit();
+    for (const section of this.#sections) {
+      this.#device.raw.queue.submit([this.#encode(section)]);
       if (!this.#measured) times.push(this.#doneAt());
     }
     if (!this.#measured) this.#join(performance.now(), times);
     this.#measured = true;
+  }
+
+  /** What a replay submits, for measuring what encoding costs. */
+  encode(): GPUCommandBuffer[] {
+    return this.#sections.map((section) => this.#encode(section));
+  }
+
+  #encode({ from, to }: Section): GPUCommandBuffer {
+    const encoding = new Encoding(this.#device.raw);
+    for (let k = from; k < to; k++) this.#steps[k]?.(encoding);
+    return encoding.encoder().finish();
   }
 
   /** Gives its memory back, save what results and gradients still use. */
@@ -161,17 +172,27 @@ function cut(from: number, to: number, pieces: number, milliseconds: number): Se
   }));
 }
 
+interface Use extends Lifetime {
+  last: number;
+  readonly partners: Set<Use>;
+}
+
 /** The lifetimes of what a trace allocated; what it left unreleased lives throughout. */
 export function lifetimesOf({ commands, virtuals }: Trace): Map<VirtualBuffer, Lifetime> {
   const own = new Set(virtuals);
-  const uses = new Map<VirtualBuffer, Lifetime>();
+  const uses = new Map<VirtualBuffer, Use>();
   commands.forEach((command, at) => {
+    const named: Use[] = [];
     for (const { buffer } of viewsOf(command)) {
       if (!(buffer instanceof VirtualBuffer && own.has(buffer))) continue;
-      const lasting = !buffer.isReleased;
-      const first = lasting ? 0 : (uses.get(buffer)?.first ?? at);
-      uses.set(buffer, { bytes: buffer.size, first, last: lasting ? commands.length : at });
+      const isLasting = !buffer.isReleased;
+      const first = isLasting ? 0 : at;
+      const use = uses.get(buffer) ?? { bytes: buffer.size, first, last: at, partners: new Set<Use>() };
+      use.last = isLasting ? commands.length : at;
+      uses.set(buffer, use);
+      named.push(use);
     }
+    for (const use of named) for (const other of named) if (other !== use) use.partners.add(other);
   });
   return uses;
 }
@@ -190,20 +211,28 @@ function describeMemory(
   };
 }
 
+/** A view in terms of real memory. */
+function locate(view: BufferView): BufferView {
+  const { buffer, byteOffset, byteLength } = view;
+  if (!(buffer instanceof VirtualBuffer && buffer.real)) return view;
+  return { buffer: buffer.real, byteOffset: buffer.base + byteOffset, byteLength };
+}
+
 function prepare(device: Device, command: Command): Step {
   if (command.kind === "clear") {
-    const { raw } = command.target.buffer;
-    const { byteOffset, byteLength } = command.target;
+    const { buffer, byteOffset, byteLength } = locate(command.target);
+    const { raw } = buffer;
     return (target) => target.encoder().clearBuffer(raw, byteOffset, Math.ceil(byteLength / 4) * 4);
   }
   if (command.kind === "copy") {
-    const { source, target: to } = command;
+    const [source, to] = [locate(command.source), locate(command.target)];
     const [from, into] = [source.buffer.raw, to.buffer.raw];
     const bytes = Math.ceil(source.byteLength / 4) * 4;
     return (target) =>
       target.encoder().copyBufferToBuffer(from, source.byteOffset, into, to.byteOffset, bytes);
   }
-  const { kernel, views, uniform, groups } = command;
+  const { kernel, uniform, groups } = command;
+  const views = command.views.map(locate);
   checkAliases(kernel, views);
   const { raw, layout } = device.pipelines.get(kernel);
   const entries = bindGroupEntries(views, uniform);
@@ -214,13 +243,11 @@ function prepare(device: Device, command: Command): Step {
 
 /** One command buffer being written. */
 class Encoding {
-  readonly #device: GPUDevice;
   readonly #encoder: GPUCommandEncoder;
   #pass: GPUComputePassEncoder | undefined;
   #pipeline: GPUComputePipeline | undefined;
 
   constructor(device: GPUDevice) {
-    this.#device = device;
     this.#encoder = device.createCommandEncoder({ label: "recording" });
   }
 
@@ -238,9 +265,5 @@ class Encoding {
     this.#pass = undefined;
     this.#pipeline = undefined;
     return this.#encoder;
-  }
-
-  submit(): void {
-    this.#device.queue.submit([this.encoder().finish()]);
   }
 }

@@ -14,6 +14,8 @@ export class VirtualBuffer implements GpuBuffer {
   readonly label: string;
   /** Where it lies, once it has been given a place. */
   real: GpuBuffer | undefined;
+  /** Where in `real` it begins. */
+  base = 0;
   isReleased = false;
 
   constructor(size: number, label: string) {
