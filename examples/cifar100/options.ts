@@ -15,6 +15,7 @@ export interface Options {
   readonly seed?: number;
   readonly trainLimit?: number;
   readonly testLimit?: number;
+  readonly eager?: boolean;
   readonly device: DeviceChoice;
   readonly out: string;
   readonly resume?: string;
@@ -89,6 +90,7 @@ function describe(): Command {
     .option("--seed <n>", "decides weights, dropout and the order of the images", wholeNumber)
     .option("--train-limit <n>", "use the first n training images", positiveInteger)
     .option("--test-limit <n>", "use the first n test images", positiveInteger)
+    .option("--eager", "run the model's code at each step, instead of a recording")
     .addOption(
       new Option("--device <adapter>", "which adapter WebGPU is asked for")
         .choices(deviceChoices)

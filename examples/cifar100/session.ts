@@ -49,7 +49,8 @@ export async function evaluateRun(options: Options, signal: AbortSignal): Promis
     const model = makeModel(gpu, saved);
     train.restoreRun(snapshot, { model });
     const images = data.fromArrays(gpu, test, testLimit > 0 ? { limit: testLimit } : {});
-    return (await train.evaluate(model, images, { batch: saved.batch, signal })).accuracy;
+    return (await train.evaluate(model, images, { batch: saved.batch, eager: options.eager, signal }))
+      .accuracy;
   } finally {
     gpu.destroy();
   }
@@ -135,6 +136,7 @@ class Session {
         epochs,
         batch,
         seed,
+        eager: this.#options.eager,
         schedule: optim.stepDecay({ lr, every: halveEvery }),
         signal,
         start,
