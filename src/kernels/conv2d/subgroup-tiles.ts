@@ -75,12 +75,13 @@ export function chooseCorrelationTile(lanes: number, shape: Correlation): Correl
     best = useful;
   }
   const allStrips = Math.ceil(ho / outStride) * Math.ceil(columns / width) * n;
-  const pixels = isShared ? 64 : 32;
+  const mostStrips = Math.floor((isShared ? 64 : 32) / (lanes * width));
   const isRow = isShared && width === wo && wi === wo && kw === 2 * padX + 1;
   return {
     lanes,
     width,
-    strips: Math.max(1, Math.min(Math.floor(pixels / (lanes * width)), Math.ceil(allStrips / lanes))),
+    // All or one, not what just suffices: a kernel for every batch size would have to be compiled.
+    strips: allStrips > (lanes * mostStrips) / 2 ? Math.max(1, mostStrips) : 1,
     taps: isShared ? kw : 1,
     vector: fillsHalf ? 2 : 4,
     rowPadding: isRow ? padX : -1,
@@ -101,10 +102,12 @@ export function chooseWeightGradTile(lanes: number, shape: WeightGradShape): Wei
   const isSingle = stride > 1 || kw === 1;
   const taps = isSingle ? 1 : kw % 3 !== 0 && kw % 2 === 0 ? 2 : 3;
   const width = wo >= 3 ? 4 : wo;
+  // With 16 lanes and 64 channels the compiler needs minutes.
+  const most = Math.min(4 * lanes, 32);
   const isRow = !isSingle && taps === kw && width === wo && wi === wo && kw === 2 * padX + 1;
   return {
     lanes,
-    channels: channels <= 2 * lanes ? 2 * lanes : 4 * lanes,
+    channels: channels <= most / 2 ? most / 2 : most,
     width,
     rows: wo >= 3 ? 1 : wo === 2 ? 2 : 4,
     taps,

@@ -1,7 +1,7 @@
 /**
  * Filter gradient, subgroup configuration: a GEMM of dy^T by shifted x, split over rows of pixels.
  *
- * A workgroup is one subgroup. A lane is a column (ky, group of taps, vec4 of Ci) and keeps its taps times 8 to 64 output channels in registers. For
+ * A workgroup is one subgroup. A lane is a column (ky, group of taps, vec4 of Ci) and keeps its taps times 8 to 32 output channels in registers. For
  * each step of a few pixels it loads its own pixels of x, once for all its taps; the lanes together load dy's, which are broadcast. Rows of dy that meet no
  * row of x are skipped. Splits take contiguous rows and are added up in order.
  *
