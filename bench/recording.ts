@@ -41,13 +41,15 @@ const images = gpu.full([batch, 32, 32, 3], 0.1);
 const labels = gpu.tensor(new Int32Array(batch));
 const recorded = gpu.record(step);
 const wall = { eager: [] as number[], recorded: [] as number[] };
+const cpu = { eager: [] as number[], recorded: [] as number[] };
 const host = { eager: [] as number[], recorded: [] as number[] };
-for (let k = 0; k < 4; k++) {
+for (let k = 0; k < 6; k++) {
   for (const [name, fn] of [
     ["eager", step],
     ["recorded", recorded],
   ] as const) {
     await gpu.idle();
+    const before = process.cpuUsage();
     const began = performance.now();
     fn(images, labels);
     device.stream.flush();
@@ -56,9 +58,12 @@ for (let k = 0; k < 4; k++) {
     if (k < 1) continue;
     wall[name].push(performance.now() - began);
     host[name].push(given - began);
+    const { user, system } = process.cpuUsage(before);
+    cpu[name].push((user + system) / 1000);
   }
 }
 console.log(`step ms: eager ${median(wall.eager)}, recorded ${median(wall.recorded)}`);
+console.log(`CPU ms: eager ${median(cpu.eager)}, recorded ${median(cpu.recorded)}`);
 console.log(`host ms: eager ${median(host.eager)}, recorded ${median(host.recorded)}`);
 const [recording] = recorded.recordings();
 console.log(`commands ${recording?.commands}, submits ${recording?.submits}`);

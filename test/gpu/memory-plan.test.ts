@@ -1,0 +1,73 @@
+/** Plans of a recording's memory: nothing overlaps in time and memory, and submits stay short. */
+import { describe, expect, it } from "vitest";
+import { type Lifetime, peakBytes, planMemory, total } from "../../src/gpu/memory-plan.ts";
+import { joinSections } from "../../src/gpu/recording.ts";
+
+interface Use extends Lifetime {
+  readonly partners: Set<Lifetime>;
+}
+
+/** Lifetimes that follow from a fixed sequence, some of them named together. */
+function someLifetimes(count: number): Use[] {
+  const uses = Array.from({ length: count }, (_, k): Use => {
+    const first = (k * 37) % 97;
+    return {
+      bytes: 16 * (1 + ((k * k * 31) % 211)),
+      first,
+      last: first + ((k * 53) % 29),
+      partners: new Set(),
+    };
+  });
+  for (const [k, use] of uses.entries()) {
+    const other = uses.find(({ first }, j) => j > k && first === use.first);
+    if (!other) continue;
+    use.partners.add(other);
+    other.partners.add(use);
+  }
+  return uses;
+}
+
+describe("planMemory", () => {
+  const uses = someLifetimes(200);
+  const { places, sizes } = planMemory(uses);
+  const pairs = uses.flatMap((a, i) =>
+    uses.slice(i + 1).map((b, j) => [a, b, places[i], places[i + 1 + j]] as const),
+  );
+
+  it("lets none overlap in time and memory, and keeps partners in different buffers", () => {
+    for (const [a, b, p, q] of pairs) {
+      if (p?.slot !== q?.slot || a.last < b.first || b.last < a.first) continue;
+      const [from, other] = [p?.byteOffset ?? 0, q?.byteOffset ?? 0];
+      expect(from + a.bytes <= other || other + b.bytes <= from).toBe(true);
+      expect(a.partners.has(b)).toBe(false);
+    }
+  });
+
+  it("stays in the buffers, at offsets that can be bound, and reuses them", () => {
+    uses.forEach(({ bytes }, k) => {
+      const { slot = 0, byteOffset = 0 } = places[k] ?? {};
+      expect(byteOffset % 256).toBe(0);
+      expect(byteOffset + bytes).toBeLessThanOrEqual(sizes[slot] ?? 0);
+    });
+    expect(total(sizes)).toBeGreaterThanOrEqual(peakBytes(uses));
+    expect(total(sizes)).toBeLessThan(total(uses.map(({ bytes }) => bytes)) / 2);
+  });
+});
+
+describe("joinSections", () => {
+  it("joins short neighbours and splits long ones, and loses no command", () => {
+    const sections = [
+      { from: 0, to: 10, milliseconds: 40 },
+      { from: 10, to: 20, milliseconds: 50 },
+      { from: 20, to: 30, milliseconds: 250 },
+      { from: 30, to: 31, milliseconds: 900 },
+    ];
+    expect(joinSections(sections, 100).map(({ from, to }) => [from, to])).toEqual([
+      [0, 20],
+      [20, 23],
+      [23, 26],
+      [26, 30],
+      [30, 31],
+    ]);
+  });
+});
