@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { provideChromium } from "./setup/chromium.mjs";
 import { root } from "./setup/packages.mjs";
 import { fail, SetupError } from "./setup/report.mjs";
 import { setup } from "./setup.mjs";
@@ -27,6 +28,7 @@ try {
   if (!target) throw new SetupError("usage: node scripts/run.mjs FILE.ts|vitest [arguments]");
   const isHelp = args.some((arg) => arg === "--help" || arg === "-h");
   const env = setup({ adapter: !isHelp });
+  if (target === "vitest" && !isHelp) provideChromium();
   const file = target === "vitest" ? join(root, "node_modules/vitest/vitest.mjs") : await bundle(target);
   run([...(target === "vitest" ? [] : ["--enable-source-maps"]), file, ...args], env);
 } catch (error) {

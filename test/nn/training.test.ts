@@ -1,9 +1,8 @@
 /** Whole steps of small networks: they learn, repeat bit for bit, and need no more memory after 1,000 steps than after ten. */
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { nn, optim, softmaxCrossEntropy, type Tensor } from "wgrad";
 import { noise } from "../../src/kernels/cases.ts";
+import { collectGarbage } from "../support/garbage.ts";
 import { gpu } from "../support/gpu.ts";
 
 class TinyNet extends nn.Module {
@@ -82,13 +81,3 @@ describe("training a small network", () => {
     expect(gpu.memory.bytes).toBe(before.bytes);
   });
 });
-
-/** Lets the FinalizationRegistry release what earlier tests left. */
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString("--expose-gc");
-  const collect: () => void = runInNewContext("gc");
-  for (let k = 0; k < 3; k++) {
-    collect();
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

@@ -4,6 +4,13 @@ import { createGpu } from "wgrad";
 
 export const gpu = await createGpu();
 
+// A browser whose GPU process dies goes on, and some promises of a lost device resolve as if nothing had happened.
+let loss: string | undefined;
+gpu.device.raw.lost.then(({ message }) => {
+  loss = message;
+});
+
 afterAll(async () => {
   await gpu.idle();
+  if (loss !== undefined) throw new Error(`the device was lost: ${loss}`);
 });

@@ -13,6 +13,7 @@ import {
   type Tensor,
 } from "wgrad";
 import { noise } from "../../src/kernels/cases.ts";
+import { collectGarbage } from "../support/garbage.ts";
 import { gpu } from "../support/gpu.ts";
 import { leaveOldMemory } from "../support/ops.ts";
 
@@ -176,6 +177,8 @@ describe("memory", () => {
     const x = gpu.tensor([1, 2], [1, 2]);
     for (let k = 0; k < 50; k++) step(x);
     await gpu.idle();
+    await collectGarbage();
+    gpu.device.trim();
     const before = gpu.memory;
     for (let k = 0; k < 10_000; k++) {
       step(x);
