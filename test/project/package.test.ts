@@ -109,19 +109,38 @@ test("its declarations check under strict settings", () => {
   expect(output(check)).toBe("");
 });
 
-test("bundles for browsers without a trace of Node", async () => {
-  const contents = `export * from "wgrad"; export * as testing from "wgrad/testing";`;
+/** What a browser loads for a program, minified, and the sources that it was made from. */
+async function bundle(contents: string) {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: user },
     bundle: true,
     minify: true,
     write: false,
+    outdir: user,
+    sourcemap: "external",
     format: "esm",
     platform: "browser",
   });
-  const code = outputFiles[0]?.text ?? "";
-  expect(code).not.toMatch(/node:|\brequire\(|process\.|from"webgpu"|import\("webgpu"\)/);
-  console.log(`browser bundle: ${kilobytes(code.length)}, ${kilobytes(gzipSync(code).length)} gzipped`);
+  const text = (end: string) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? "";
+  const { sources }: { sources: string[] } = JSON.parse(text(".js.map"));
+  return { code: text(".js"), sources };
+}
+
+const nodeTraces = /node:|\brequire\(|process\.|from"webgpu"|import\("webgpu"\)/;
+
+test("bundles for browsers without a trace of Node", async () => {
+  const { code } = await bundle(`export * from "wgrad"; export * as testing from "wgrad/testing";`);
+  expect(code).not.toMatch(nodeTraces);
+});
+
+test("takes a browser less than 60 kB gzipped, with every export, without references and cases", async () => {
+  const { code, sources } = await bundle(`export * from "wgrad";`);
+  expect(code).not.toMatch(nodeTraces);
+  expect(sources.filter((file) => file.endsWith("kernels/relu.ts"))).toHaveLength(1);
+  expect(sources.filter((file) => /\.(reference|cases)\.ts$|src\/testing/.test(file))).toEqual([]);
+  const zipped = gzipSync(code).length;
+  console.log(`wgrad for browsers: ${kilobytes(code.length)} minified, ${kilobytes(zipped)} gzipped`);
+  expect(zipped).toBeLessThan(60_000);
 });
 
 const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
