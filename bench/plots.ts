@@ -18,14 +18,22 @@ export interface RooflinePoint {
   readonly gigabytesPerSecond: number | null;
 }
 
-/** Kernels of one family share a colour; the best and the worst of each are labelled. */
+/** Operations per byte of kernels that move memory and whose cases count no operations: one per f32. */
+const assumedIntensity = 0.25;
+
+// Colours repeat after nine families, symbols don't with them.
+const symbols = ["circle", "diamond", "triangle", "rect"];
+const colours = 9;
+
+/** Kernels of one family share colour and symbol; the best and the worst of each are labelled. */
 export function plotRoofline(device: string, peaks: Peaks, rows: readonly RooflinePoint[]): string {
   const families = new Map<string, [intensity: number, gflops: number, label: string][]>();
   for (const { name, gflops, gigabytesPerSecond } of rows) {
-    if (!gflops || !gigabytesPerSecond) continue;
+    if (!gigabytesPerSecond) continue;
     const family = name.split(" ")[0] ?? name;
     const points = families.get(family) ?? [];
-    points.push([gflops / gigabytesPerSecond, gflops, name]);
+    const intensity = gflops ? gflops / gigabytesPerSecond : assumedIntensity;
+    points.push([intensity, intensity * gigabytesPerSecond, name]);
     families.set(family, points);
   }
   const all = [...families.values()].flat();
@@ -42,7 +50,7 @@ export function plotRoofline(device: string, peaks: Peaks, rows: readonly Roofli
   return draw(1200, 760, {
     title: {
       text: `Kernels under the roof of ${device}`,
-      subtext: `${peaks.gflops.toFixed(0)} GFLOP/s and ${peaks.gigabytesPerSecond.toFixed(1)} GB/s, measured in the same run`,
+      subtext: `${peaks.gflops.toFixed(0)} GFLOP/s and ${peaks.gigabytesPerSecond.toFixed(1)} GB/s, measured in the same run; kernels that count no operations stand at ${assumedIntensity}`,
     },
     legend: { type: "plain", orient: "vertical", right: 10, top: 60, textStyle: { fontSize: 11 } },
     grid: { left: 80, right: 290, top: 70, bottom: 60 },
@@ -63,9 +71,10 @@ export function plotRoofline(device: string, peaks: Peaks, rows: readonly Roofli
         lineStyle: { color: "#333", width: 2 },
         itemStyle: { color: "#333" },
       },
-      ...[...families].map(([family, points]) => ({
+      ...[...families].map(([family, points], index) => ({
         type: "scatter" as const,
         name: family,
+        symbol: symbols[Math.floor(index / colours) % symbols.length] ?? "circle",
         symbolSize: 9,
         data: points.map((value) => ({ value, label: { show: isExtreme(value, points) } })),
         label: {
@@ -84,10 +93,8 @@ interface Labelled {
   readonly value: unknown;
 }
 
-/** What a point's name adds to its family's. */
 function labelOf(value: unknown): string {
-  const name = Array.isArray(value) ? String(value[2]) : "";
-  return name.split(" ").slice(1).join(" ");
+  return Array.isArray(value) ? String(value[2]) : "";
 }
 
 function isExtreme(
