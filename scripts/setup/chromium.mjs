@@ -46,5 +46,6 @@ function install() {
     const updated = apt([...options, "update"]);
     return failure(updated, apt([...options, "install", "--no-install-recommends", "--yes", "chromium"]));
   });
-  return reason && `apt couldn't install Chromium (${reason}).`;
+  if (reason) return `apt couldn't install Chromium (${reason}).`;
+  return findChromium() ? undefined : "Chromium was installed, but isn't on PATH.";
 }
