@@ -56,8 +56,8 @@ export async function evaluateRun(options: Options, signal: AbortSignal): Promis
   }
 }
 
-function makeModel(gpu: Gpu, { width, seed }: SavedSettings): nn.Vgg {
-  return nn.vgg(gpu, { classes: 100, width, seed });
+function makeModel(gpu: Gpu, { width, dropout, seed }: SavedSettings): nn.Vgg {
+  return nn.vgg(gpu, { classes: 100, width, dropout, seed });
 }
 
 async function prepare(
@@ -169,11 +169,11 @@ class Session {
   }
 
   #introduce(start: train.TrainState | undefined): void {
-    const { recipe, batch, epochs, width, lr, dataset, trainImages, testImages } = this.#settings;
+    const { recipe, batch, epochs, width, dropout, lr, dataset, trainImages, testImages } = this.#settings;
     const screen = this.#screen;
     const name = dataset === "synthetic" ? "SYNTHETIC, not CIFAR-100" : "CIFAR-100";
     screen.line(`# Data: ${name}, ${count(trainImages)} training and ${count(testImages)} test images`);
-    screen.line(`# Recipe: ${recipe}, width ${width}, learning rate ${lr}`);
+    screen.line(`# Recipe: ${recipe}, width ${width}, ${dropout ? "" : "no dropout, "}learning rate ${lr}`);
     screen.line(`# Minibatch-size: ${batch}`);
     screen.line(`# epoch: ${epochs}`);
     if (recipe === "quick") {

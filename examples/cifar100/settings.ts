@@ -22,6 +22,7 @@ export function newSettings(options: Options, isSoftware: boolean): Settings {
     halveEvery: preset.halveEvery,
     epochs: options.epoch ?? preset.epochs,
     width: options.width ?? preset.width,
+    dropout: preset.dropout,
     seed: options.seed ?? preset.seed,
     trainLimit: options.trainLimit ?? preset.trainLimit,
     testLimit: options.testLimit ?? preset.testLimit,
@@ -73,6 +74,7 @@ function isSaved(value: unknown): value is SavedSettings {
   ];
   return (
     recipeNames.some((name) => name === recipe) &&
+    typeof saved.dropout === "boolean" &&
     (dataset === "cifar100" || dataset === "synthetic") &&
     numbers.every((number) => typeof number === "number" && Number.isFinite(number))
   );
