@@ -74,11 +74,13 @@ def main():
     parser.add_argument("--batchsize", type=int, default=128)
     parser.add_argument("--learnrate", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--train-limit", type=int, default=50_000)
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     torch.set_num_threads(2)
     images, labels = read(options.data, "train")
+    images, labels = images[: options.train_limit], labels[: options.train_limit]
     test = read(options.data, "test")
     model = vgg(options.width)
     # With a constant rate Chainer's rule and PyTorch's take the same path; the rate first changes after 25 epochs.
