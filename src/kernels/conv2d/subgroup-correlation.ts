@@ -6,8 +6,9 @@
  * Strips are numbered with the image fastest, so a subgroup shares its row where the batch is large, and skips the taps above and below the image.
  * Where the convolution has a stride, its input gradient falls into stride x stride classes of pixels, each a correlation with every stride-th tap.
  *
- * Measured against GEMM 512^3 in the same minutes (N=32, lavapipe, 8 lanes): 1.2 to 1.3 times its GFLOP/s @32x32, 1.4 @16 and @8, 1.6 @4, 2.0 @2, where most taps
- * of padding are skipped; 16 channels reach 0.75. Rejected in the prototype: the taps of a row unrolled (the loop outgrows the instruction cache).
+ * The prototype, without packing, against its GEMM 512^3 interleaved (3x3, N=32, lavapipe, 8 lanes): 1.2 to 1.3 times its GFLOP/s @32x32, 1.3 to 1.4 @16, 1.45
+ * @8, 1.6 @4, 2.0 @2, where most taps of padding are skipped; 16 channels reach 0.75. This one with packing, where neighbours were quiet: 71 to 73 GFLOP/s @8,
+ * 70 to 78 @4. Rejected in the prototype: the taps of a row unrolled (slower: the loop's code doesn't fit).
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { components, memoise, unroll } from "../unroll.ts";

@@ -1,6 +1,6 @@
 /**
  * Convolution on software Vulkan: fills channels up to vec4s where they aren't, packs weights, and launches the generated kernels.
- * Packing costs 1 to 3 % of a VGG layer's time, 10 % of one with 512 channels on 4x4 pixels.
+ * In the prototype, packing weights took under 3 % of a layer's time at batch 32 up to 256 channels on 8x8 pixels, 13 % at 512 on 4x4, 50 % at 512 on 2x2.
  */
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";

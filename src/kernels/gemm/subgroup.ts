@@ -5,7 +5,7 @@
  * subgroup, which keeps 32 rows by 4 columns a lane in registers; for four steps of k it loads one vec4 of a for each row, lane by lane, and
  * four of b, and broadcasts a. The four updates of an accumulator stand together: one that lives across an iteration is reloaded.
  *
- * Tried in the prototype, 512^3 on lavapipe with 8 lanes, GFLOP/s: this 53 to 57 (packing included 45); b loaded before a 37; 16 rows 43; 64 rows 44;
+ * 512^3 on lavapipe with 8 lanes, quiet machine: 57 GFLOP/s, 45 with packing. Tried in prototypes: this 53 to 55; b loaded before a 37; 16 rows 43; 64 rows 44;
  * two k-steps in place of four 28 to 33; two vec4s of columns a lane 22 to 46; workgroup memory and barriers 13; no subgroups 25.
  */
 import type { Device } from "../../gpu/device.ts";
