@@ -66,7 +66,7 @@ export class Console {
     const images = Math.min(progress.epoch * imagesPerEpoch + position, allImages);
     const rate = this.#rate(iteration);
     const left = rate > 0 ? clock((allImages - images) / batch / rate) : "unknown";
-    const speed = rate > 0 ? `${rate.toPrecision(3)} iters/sec. ` : "";
+    const speed = rate > 0 ? `${Number(rate.toPrecision(3))} iters/sec. ` : "";
     this.#total?.setTotal(allImages);
     this.#total?.update(images, {
       name: "total",

@@ -19,11 +19,8 @@ export function summarize(settings: SavedSettings, epochs: readonly train.EpochS
       `${clock(fullSet.epochs * epoch)} here; published, at width 1: ${published}.`,
   ];
   if (width !== 1) {
-    const work =
-      width < 1
-        ? `${(1 / width ** 2).toPrecision(2)} times the`
-        : `${(1 / width ** 2).toPrecision(2)} of the`;
-    lines.push(`These aren't comparable: width 1 is about ${work} arithmetic of width ${width}.`);
+    const work = Number((1 / width ** 2).toPrecision(2));
+    lines.push(`These aren't comparable: width 1 is about ${work} times the arithmetic of width ${width}.`);
   }
   if (dataset === "synthetic")
     lines.push("The set was SYNTHETIC: its accuracies say nothing about CIFAR-100.");
