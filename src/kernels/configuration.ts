@@ -6,7 +6,14 @@
  */
 import type { Device } from "../gpu/device.ts";
 
-export type ConfigurationName = "plain" | "subgroup";
+/** The configurations of each family. */
+export const configurationNames = {
+  gemm: ["plain", "subgroup"],
+  conv2d: ["plain", "subgroup"],
+} as const;
+
+export type ConfigurableFamily = keyof typeof configurationNames;
+export type ConfigurationOf<F extends ConfigurableFamily> = (typeof configurationNames)[F][number];
 
 /** Sizes for which the subgroup kernels are generated: 4 (SwiftShader), 8 and 16 (lavapipe at 256 and 512 bits). */
 const subgroupSizes: readonly number[] = [4, 8, 16];
@@ -19,29 +26,37 @@ export function subgroupObstacle(device: Device): string | undefined {
   return "its subgroups have no fixed size";
 }
 
-const inUse = new WeakMap<Device, Map<string, ConfigurationName>>();
+type Choices = { [F in ConfigurableFamily]?: ConfigurationOf<F> };
+
+const inUse = new WeakMap<Device, Choices>();
 
 /** What the families that ran on a device so far use: a run that is resumed with the same has the same bits. */
-export function configurationsInUse(device: Device): Record<string, ConfigurationName> {
-  return Object.fromEntries(inUse.get(device) ?? []);
+export function configurationsInUse(device: Device): Readonly<Record<string, string>> {
+  return { ...inUse.get(device) };
 }
 
 /** The configuration of `family`. @throws Error if `device.configurations` asks for one that is unknown or can't run there */
-export function chooseConfiguration(device: Device, family: string): ConfigurationName {
-  const known = inUse.get(device) ?? new Map<string, ConfigurationName>();
-  inUse.set(device, known);
-  const configuration = known.get(family) ?? decide(device, family);
-  known.set(family, configuration);
-  return configuration;
+export function chooseConfiguration<F extends ConfigurableFamily>(
+  device: Device,
+  family: F,
+): ConfigurationOf<F> {
+  const choices = inUse.get(device) ?? {};
+  inUse.set(device, choices);
+  const known: ConfigurationOf<F> | undefined = choices[family];
+  if (known !== undefined) return known;
+  const decided = decide(device, family);
+  choices[family] = decided;
+  return decided;
 }
 
-function decide(device: Device, family: string): ConfigurationName {
-  const wanted = device.configurations[family];
+function decide<F extends ConfigurableFamily>(device: Device, family: F): ConfigurationOf<F> {
   const obstacle = subgroupObstacle(device);
-  if (wanted === undefined) return device.info.isSoftware && !obstacle ? "subgroup" : "plain";
-  if (wanted !== "plain" && wanted !== "subgroup") {
+  const ownChoice = device.info.isSoftware && !obstacle ? "subgroup" : "plain";
+  const wanted = device.configurations[family] ?? ownChoice;
+  if (!isConfigurationOf(family, wanted)) {
+    const names = configurationNames[family].map((name) => `"${name}"`);
     throw new Error(
-      `[${family}] 'configurations.${family}' must be "plain" or "subgroup", but got "${wanted}"`,
+      `[${family}] 'configurations.${family}' must be ${names.slice(0, -1).join(", ")} or ${names.at(-1)}, but got "${wanted}"`,
     );
   }
   if (wanted === "subgroup" && obstacle) {
@@ -51,4 +66,12 @@ function decide(device: Device, family: string): ConfigurationName {
     );
   }
   return wanted;
+}
+
+function isConfigurationOf<F extends ConfigurableFamily>(
+  family: F,
+  name: string,
+): name is ConfigurationOf<F> {
+  const names: readonly string[] = configurationNames[family];
+  return names.includes(name);
 }

@@ -1,6 +1,6 @@
 import type { Device } from "../../gpu/device.ts";
 import { type KernelCase, noise, values, view } from "../cases.ts";
-import { type ConfigurationName, subgroupObstacle } from "../configuration.ts";
+import { type ConfigurationOf, configurationNames, subgroupObstacle } from "../configuration.ts";
 import {
   conv2dForwardReference,
   conv2dInputGradReference,
@@ -77,7 +77,11 @@ function tolerance(terms: number) {
   };
 }
 
-function conv2dCases(configuration: ConfigurationName, shape: Conv2dShape, bench: boolean): KernelCase[] {
+function conv2dCases(
+  configuration: ConfigurationOf<"conv2d">,
+  shape: Conv2dShape,
+  bench: boolean,
+): KernelCase[] {
   const { n, h, w, ci, co, kh, kw, stride, paddingH, paddingW } = shape;
   const { ho, wo } = outputExtents(shape);
   const sizes = sizesOf(shape);
@@ -175,9 +179,7 @@ const vggShapes = vgg.map(([extent, ci, co]) => ({
   paddingW: 1,
 }));
 
-export const conv2dFamilyCases: readonly KernelCase[] = (["plain", "subgroup"] as const).flatMap(
-  (configuration) => [
-    ...oddShapes.flatMap((shape) => conv2dCases(configuration, shape, false)),
-    ...vggShapes.flatMap((shape) => conv2dCases(configuration, shape, true)),
-  ],
-);
+export const conv2dFamilyCases: readonly KernelCase[] = configurationNames.conv2d.flatMap((configuration) => [
+  ...oddShapes.flatMap((shape) => conv2dCases(configuration, shape, false)),
+  ...vggShapes.flatMap((shape) => conv2dCases(configuration, shape, true)),
+]);

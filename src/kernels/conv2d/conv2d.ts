@@ -5,7 +5,7 @@
  */
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
-import { type ConfigurationName, chooseConfiguration } from "../configuration.ts";
+import { type ConfigurationOf, chooseConfiguration } from "../configuration.ts";
 import { launchForwardPlain, launchInputGradPlain, launchWeightGradPlain } from "./plain.ts";
 import type { Conv2dShape } from "./shape.ts";
 import {
@@ -42,7 +42,7 @@ interface Conv2dConfiguration {
   weightGrad(device: Device, args: WeightGradArguments): void;
 }
 
-export const conv2dConfigurations: Readonly<Record<ConfigurationName, Conv2dConfiguration>> = {
+export const conv2dConfigurations: Readonly<Record<ConfigurationOf<"conv2d">, Conv2dConfiguration>> = {
   plain: {
     forward: launchForwardPlain,
     inputGrad: launchInputGradPlain,

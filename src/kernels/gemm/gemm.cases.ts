@@ -1,6 +1,6 @@
 import type { Device } from "../../gpu/device.ts";
 import { type KernelCase, noise, values, view } from "../cases.ts";
-import { type ConfigurationName, subgroupObstacle } from "../configuration.ts";
+import { type ConfigurationOf, configurationNames, subgroupObstacle } from "../configuration.ts";
 import { gemmReference } from "./gemm.reference.ts";
 import { gemmConfigurations } from "./gemm.ts";
 import { packColumns, packRows } from "./pack.ts";
@@ -44,7 +44,7 @@ const skip = {
 };
 
 function gemmCase(
-  configuration: ConfigurationName,
+  configuration: ConfigurationOf<"gemm">,
   [m, n, k]: Size,
   [transposeA, transposeB]: readonly [boolean, boolean],
 ): KernelCase {
@@ -79,7 +79,7 @@ function gemmCase(
   };
 }
 
-export const gemmCases: readonly KernelCase[] = (["plain", "subgroup"] as const).flatMap((configuration) =>
+export const gemmCases: readonly KernelCase[] = configurationNames.gemm.flatMap((configuration) =>
   transpositions.flatMap((transposed) =>
     [...odd, ...bench].map((size) => gemmCase(configuration, size, transposed)),
   ),

@@ -1,7 +1,7 @@
 /** y = op(a) op(b), row-major, in float32. The family's entry: the adapter's configuration does the work. */
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
-import { type ConfigurationName, chooseConfiguration } from "../configuration.ts";
+import { type ConfigurationOf, chooseConfiguration } from "../configuration.ts";
 import { launchGemmPlain } from "./plain.ts";
 import { launchGemmSubgroup, suitsSubgroup } from "./subgroup.ts";
 
@@ -20,7 +20,7 @@ export interface GemmArguments {
 }
 
 export const gemmConfigurations: Readonly<
-  Record<ConfigurationName, (device: Device, args: GemmArguments) => void>
+  Record<ConfigurationOf<"gemm">, (device: Device, args: GemmArguments) => void>
 > = {
   plain: launchGemmPlain,
   subgroup: launchGemmSubgroup,
