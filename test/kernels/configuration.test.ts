@@ -31,7 +31,9 @@ describe("chooseConfiguration", () => {
     expect(() => chooseConfiguration(device({}, "fast"), "gemm")).toThrowErrorMatchingInlineSnapshot(
       `[Error: [gemm] 'configurations.gemm' must be "plain" or "subgroup", but got "fast"]`,
     );
-    expect(() => chooseConfiguration(device({}, "winograd"), "gemm")).toThrowErrorMatchingInlineSnapshot(`[Error: [gemm] 'configurations.gemm' must be "plain" or "subgroup", but got "winograd"]`);
+    expect(() => chooseConfiguration(device({}, "winograd"), "gemm")).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [gemm] 'configurations.gemm' must be "plain" or "subgroup", but got "winograd"]`,
+    );
     const wanted = (subgroupSize: number) => device({ subgroupSize }, "subgroup");
     expect(() => chooseConfiguration(wanted(0), "gemm")).toThrowErrorMatchingInlineSnapshot(
       `[Error: [gemm] the configuration "subgroup" can't run on this adapter: its subgroups have no fixed size; leave 'configurations.gemm' out or use "plain"]`,
