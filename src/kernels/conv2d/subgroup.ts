@@ -6,13 +6,12 @@ import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { channelSum } from "../channel-sum.ts";
 import type { ForwardArguments, InputGradArguments, WeightGradArguments } from "./conv2d.ts";
-import { packWeights, padChannels, unpadChannels } from "./pack.ts";
-import { type Conv2dShape, outputExtents, sizesOf } from "./shape.ts";
+import { packWeights } from "./pack.ts";
+import { intoQuads, intoWeights, quadsOf, withQuads } from "./quads.ts";
+import { type Conv2dShape, outputExtents } from "./shape.ts";
 import { correlationSubgroup } from "./subgroup-correlation.ts";
 import { type Correlation, chooseCorrelationTile, chooseWeightGradTile } from "./subgroup-tiles.ts";
 import { weightGradSubgroup } from "./subgroup-weight-grad.ts";
-
-const quadsOf = (channels: number) => Math.ceil(channels / 4);
 
 /** Whether everything fits the adapter's bindings with channels filled up and weights packed. */
 export function suitsSubgroup(device: Device, shape: Conv2dShape): boolean {
@@ -24,44 +23,6 @@ export function suitsSubgroup(device: Device, shape: Conv2dShape): boolean {
   const packed = kh * kw * Math.max(fill(ci) * outputs * 4, fill(co) * inputs * 4);
   const largest = 4 * Math.max(n * h * w * inputs * 4, n * ho * wo * outputs * 4, packed);
   return largest <= device.limits.maxStorageBufferBindingSize;
-}
-
-/** Calls `use` with x as vec4s of channels: x itself, or a copy that is filled up with zeros. */
-function withQuads(
-  device: Device,
-  x: BufferView,
-  rows: number,
-  channels: number,
-  use: (x: BufferView) => void,
-): void {
-  const quads = quadsOf(channels);
-  if (channels % 4 === 0) {
-    use(x);
-    return;
-  }
-  const padded = device.allocate(rows * quads * 16, "conv2d padded channels");
-  padChannels(device, { x, padded, count: rows * quads, channels, quads });
-  use(padded);
-  device.release(padded);
-}
-
-/** Calls `write` with a place for x as vec4s of channels: x itself, or one from which the channels are then copied. */
-function intoQuads(
-  device: Device,
-  x: BufferView,
-  rows: number,
-  channels: number,
-  write: (x: BufferView) => void,
-): void {
-  const quads = quadsOf(channels);
-  if (channels % 4 === 0) {
-    write(x);
-    return;
-  }
-  const padded = device.allocate(rows * quads * 16, "conv2d padded channels");
-  write(padded);
-  unpadChannels(device, { padded, x, count: rows * channels, channels, quads });
-  device.release(padded);
 }
 
 interface CorrelationArguments {
@@ -174,23 +135,4 @@ export function launchWeightGradSubgroup(
       }),
     ),
   );
-}
-
-/** As `intoQuads`, for a filter gradient: the kernel also writes the output channels that fill up Co to a multiple of 4. */
-function intoWeights(
-  device: Device,
-  dweight: BufferView,
-  shape: Conv2dShape,
-  write: (dweight: BufferView) => void,
-): void {
-  const { ci, co, kh, kw } = shape;
-  if (ci % 4 === 0 && co % 4 === 0) {
-    write(dweight);
-    return;
-  }
-  const quads = quadsOf(ci);
-  const padded = device.allocate(4 * quadsOf(co) * kh * kw * quads * 16, "conv2d padded filter gradient");
-  write(padded);
-  unpadChannels(device, { padded, x: dweight, count: sizesOf(shape).weight, channels: ci, quads });
-  device.release(padded);
 }
