@@ -103,14 +103,14 @@ export class Device {
    * @param strict whether `fn` must be something that can be replayed
    * The caller passes the trace to a `Recording`, or else to `settle` and `releaseDeferred`.
    */
-  trace<T>(strict: boolean, fn: () => T): { readonly trace: Trace; readonly result: T } {
+  trace<T>(strict: boolean, fn: (trace: Trace) => T): { readonly trace: Trace; readonly result: T } {
     this.requireAlive();
     if (this.#trace) throw new Error("[gpu] a step is being traced already; traces can't be nested");
     const trace = new Trace(strict);
     try {
       const result = this.stream.redirect(trace, () => {
         this.#trace = trace;
-        return fn();
+        return fn(trace);
       });
       this.#trace = undefined;
       return { trace, result };

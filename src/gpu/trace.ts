@@ -52,6 +52,8 @@ export class Trace implements Sink {
   readonly assumptions: (() => boolean)[] = [];
   /** Where the memory from before lay that the commands use. */
   readonly places = new Map<BufferView, BufferView>();
+  /** What named that memory on somebody's behalf. */
+  readonly handles = new Set<BufferView>();
   /** Whether work that a replay wouldn't repeat is refused. */
   readonly strict: boolean;
 
@@ -86,7 +88,9 @@ export class Trace implements Sink {
     const { buffer, byteOffset, byteLength } = view;
     const now = { buffer, byteOffset, byteLength };
     const isVirtual = buffer instanceof VirtualBuffer && !buffer.real;
-    if (!isVirtual) this.places.set(view.storage ?? view, now);
+    if (isVirtual) return now;
+    this.places.set(view.storage ?? view, now);
+    if (view.storage) this.handles.add(view);
     return now;
   }
 }

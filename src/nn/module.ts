@@ -7,6 +7,7 @@
  */
 import { Rng } from "../tensor/rng.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { type Held, noteUse } from "../tensor/watch.ts";
 import { loadTensors, type StateDict, type StateValues } from "./state.ts";
 
 export interface ForwardOptions {
@@ -111,8 +112,7 @@ function* walk(
   seen.add(value);
   const isModule = value instanceof Module;
   if (isModule || value instanceof Tensor || value instanceof Rng) yield [path, value];
-  const isPlain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
-  for (const [name, member] of isModule ? value.members() : isPlain ? Object.entries(value) : []) {
+  for (const [name, member] of isModule ? value.members() : isPlain(value) ? Object.entries(value) : []) {
     yield* walk(path === "" ? name : `${path}.${name}`, member, seen);
   }
 }
@@ -124,12 +124,14 @@ const located = new WeakSet<Error>();
 /** Runs a module's forward; the innermost module that an error leaves says where it happened. */
 function runInside<T>(module: Module, forward: () => T): T {
   running.push(module);
+  const [outermost = module] = running;
+  noteUse(module, () => heldBy(module, outermost));
   try {
     return forward();
   } catch (error) {
     if (error instanceof Error && !located.has(error)) {
       located.add(error);
-      appendToMessage(error, ` (in ${pathInside(running[0] ?? module, module)})`);
+      appendToMessage(error, ` (in ${pathInside(outermost, module) || module.constructor.name})`);
     }
     throw error;
   } finally {
@@ -140,7 +142,30 @@ function runInside<T>(module: Module, forward: () => T): T {
 /** The path of a running module, or its class where the outermost one has no path to it. */
 function pathInside(outermost: Module, module: Module): string {
   const found = outermost.namedModules().find(([, candidate]) => candidate === module);
-  return found?.[0] || module.constructor.name;
+  return found?.[0] ?? module.constructor.name;
+}
+
+/** Modules, tensors and streams in a module's properties, also in arrays and plain objects; not those of modules inside. */
+function heldBy(owner: Module, outermost: Module): Held[] {
+  const held: Held[] = [];
+  const seen = new Set<unknown>();
+  const collect = (value: unknown, keys: readonly string[]) => {
+    if (seen.has(value)) return;
+    if (typeof value === "object") seen.add(value);
+    if (value instanceof Module || value instanceof Tensor || value instanceof Rng) {
+      const name = () => [pathInside(outermost, owner), ...keys].filter((part) => part !== "").join(".");
+      held.push({ owner, keys, value, name });
+    } else if (isPlain(value)) {
+      for (const [key, member] of Object.entries(value)) collect(member, [...keys, key]);
+    }
+  };
+  for (const [key, member] of Object.entries(owner)) collect(member, [key]);
+  return held;
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
 }
 
 function appendToMessage(error: Error, text: string): void {

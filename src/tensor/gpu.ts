@@ -115,9 +115,14 @@ export class Gpu {
    * types, `requiresGrad` and other values of the arguments, and per gradient mode. What varies without being an argument lies on
    * the GPU: parameters, `optimizer.lr` (set it between calls), random streams.
    *
+   * A replay uses the tensors that the trace used. So it throws when one of them was released since, and when in a module whose `forward`
+   * ran, a property (or a place in an array or plain object) holds another parameter, running statistic, layer or stream than
+   * then. Other variables that `fn` reads can't be seen: a tensor or optimiser put in their place isn't noticed, nor is a layer that is added.
+   *
    * The tensors of the result hold until the next call; reading older ones throws. They have no gradient: call `backward()` in
    * `fn`. What is made in `fn` and not returned is freed.
-   * @throws Error for what can't be replayed: reading, awaiting, host data, `write()` or `lr` in `fn`, a recorded step in it
+   * @throws Error for what can't be replayed: reading, awaiting, host data, `write()` or `lr` in `fn`, a recorded step in it,
+   * tensors that were released or replaced
    */
   record<A extends readonly unknown[], R>(fn: (...args: A) => R): RecordedStep<A, R> {
     return recordStep(this, fn);

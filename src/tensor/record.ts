@@ -5,11 +5,11 @@
  * every new buffer, and a copy of a batch is a thousandth of a step.
  */
 import { Recording } from "../gpu/recording.ts";
-import { VirtualBuffer } from "../gpu/trace.ts";
 import type { Gpu } from "./gpu.ts";
 import { InputTensors, keyOf, listInputs, mapInputs } from "./record-arguments.ts";
 import { gradientsEnabled } from "./tape.ts";
 import { type HostArray, Tensor } from "./tensor.ts";
+import { findReplaced, type Held, onlyUsed, outerTensors, watchDuring } from "./watch.ts";
 
 /** What a recorded step takes where `fn` takes T: arrays may stand for tensors. */
 export type RecordedArgument<T> = T extends Tensor
@@ -26,6 +26,8 @@ export interface RecordedStep<A extends readonly unknown[], R> {
   release(): void;
   /** The recordings so far. @internal */
   recordings(): readonly Recording[];
+  /** What precedes each replay, for each recording. @internal @throws Error if `fn` would use other tensors now, or released ones */
+  check(): void;
 }
 
 /** One recording with where its arguments go and its results lie. */
@@ -33,8 +35,12 @@ interface Entry<R> {
   readonly key: string;
   readonly recording: Recording;
   readonly inputs: InputTensors;
-  /** As `fn` returned it. */
+  /** Tensors from outside that the commands use. */
+  readonly outer: readonly Tensor[];
+  /** As `fn` returned it, with views of the tensors that `fn` made. */
   readonly result: R;
+  /** Those views. */
+  readonly own: ReadonlySet<Tensor>;
 }
 
 const mostRecordings = 32;
@@ -47,6 +53,12 @@ export function recordStep<A extends readonly unknown[], R>(
 ): RecordedStep<A, R> {
   const entries: Entry<R>[] = [];
   let handles: Tensor[] = [];
+  // Apart from the entries: modules may hold the step, which could then never be forgotten.
+  const watched = new WeakMap<Entry<R>, readonly Held[]>();
+  const check = (entry: Entry<R>) => {
+    refuseReleased(entry.outer);
+    refuseReplaced(watched.get(entry) ?? []);
+  };
 
   const call = (...args: { [K in keyof A]: RecordedArgument<A[K]> }): R => {
     const { device } = gpu;
@@ -63,9 +75,11 @@ export function recordStep<A extends readonly unknown[], R>(
     const effects = entry?.recording.effects ?? [];
     if (!entry) {
       checkCount(entries);
-      entry = trace(gpu, fn, args, key);
+      const traced = trace(gpu, fn, args, key);
+      ({ entry } = traced);
       entries.push(entry);
-    }
+      watched.set(entry, traced.held);
+    } else check(entry);
     entry.inputs.copyIn(inputs);
     entry.recording.submit();
     for (const effect of effects) effect();
@@ -74,13 +88,14 @@ export function recordStep<A extends readonly unknown[], R>(
     }
     handles = [];
     handOutGradients(entry.inputs.tensors, inputs, handles);
-    return replaceResults(entry.result, new Set(entry.inputs.tensors), handles);
+    return withViews(entry.result, (tensor) => entry.own.has(tensor), handles);
   };
 
   forgotten.register(call, entries);
   return Object.assign(call, {
     release: () => releaseAll(entries),
     recordings: () => entries.map(({ recording }) => recording),
+    check: () => entries.forEach(check),
   });
 }
 
@@ -90,42 +105,75 @@ function trace<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   args: readonly unknown[],
   key: string,
-): Entry<R> {
+): { readonly entry: Entry<R>; readonly held: readonly Held[] } {
+  const { made } = Tensor;
   const inputs = new InputTensors(gpu, args);
   try {
-    const { trace: traced, result } = gpu.device.trace(true, () =>
-      gpu.scope(() => {
-        const value = fn(...(inputs.args as A));
-        if (value instanceof Promise) {
-          value.catch(() => {}); // what it failed with, if it did, follows from not being awaited
-          throw new Error("[record] 'fn' must be synchronous; return tensors and await their data outside");
-        }
-        return value;
-      }),
-    );
-    // A scope around the call mustn't free them.
-    mapInputs(result, (value) => (value instanceof Tensor && isOwn(value) ? value.keep() : value));
+    const { trace: traced, result: run } = gpu.device.trace(true, (commands) => {
+      const { result, held } = watchDuring(() => gpu.scope(() => runSynchronously(fn, inputs.args as A)));
+      inputs.refuseOverwritten();
+      const used = onlyUsed(held, commands);
+      refuseReplacing(used);
+      return { result, held: used };
+    });
+    // A scope around the call frees what 'fn' made, but not these.
+    const views: Tensor[] = [];
+    const result = withViews(run.result, ({ serial }) => serial >= made, views);
+    const own = new Set(views.map((view) => view.keep()));
+    const outer = outerTensors(traced, made);
     const recording = new Recording(gpu.device, traced);
-    inputs.refuseOverwritten();
-    return { key, recording, inputs, result };
+    return { entry: { key, recording, inputs, outer, result, own }, held: run.held };
   } catch (error) {
     inputs.release();
     throw error;
   }
 }
 
-function isOwn(tensor: Tensor): boolean {
-  return tensor.buffer instanceof VirtualBuffer;
+function runSynchronously<A extends readonly unknown[], R>(fn: (...args: A) => R, args: A): R {
+  const value = fn(...args);
+  if (value instanceof Promise) {
+    value.catch(() => {}); // what it failed with, if it did, follows from not being awaited
+    throw new Error("[record] 'fn' must be synchronous; return tensors and await their data outside");
+  }
+  return value;
 }
 
-/** The result with tensors of its own for this call; those that were there before `fn` are what they are. */
-function replaceResults<R>(result: R, inputs: ReadonlySet<Tensor>, handles: Tensor[]): R {
+function refuseReleased(outer: readonly Tensor[]): void {
+  const released = outer.find(({ isReleased }) => isReleased);
+  if (!released) return;
+  const { releasedBy, advice } = released.claim;
+  throw new Error(
+    `[record] ${released}, which the recording uses, was released by ${releasedBy} since; ${advice}`,
+  );
+}
+
+/** @throws Error if `fn` itself put another tensor in the place of one that it used */
+function refuseReplacing(used: readonly Held[]): void {
+  const replaced = findReplaced(used);
+  if (!replaced) return;
+  throw new Error(
+    `[record] '${replaced.name()}' is replaced in 'fn', which replays wouldn't repeat; ` +
+      "take it as an argument and return what it's to become",
+  );
+}
+
+function refuseReplaced(used: readonly Held[]): void {
+  const replaced = findReplaced(used);
+  if (!replaced) return;
+  throw new Error(
+    `[record] '${replaced.name()}' was replaced since 'fn' was recorded, and the recording would use the old one; ` +
+      "write into it with write() or loadStateDict() instead, or call release() on the recorded step to record anew",
+  );
+}
+
+/** The result with a new view of each tensor in it that `isMade` in `fn`; the others are what they are. */
+function withViews<R>(result: R, isMade: (tensor: Tensor) => boolean, views: Tensor[]): R {
   const seen = new Map<Tensor, Tensor>();
   return mapInputs(result, (value) => {
-    if (!(value instanceof Tensor) || !(isOwn(value) || inputs.has(value))) return value;
-    const handle = seen.get(value) ?? handleOf(value, handles);
-    seen.set(value, handle);
-    return handle;
+    if (!(value instanceof Tensor) || !isMade(value)) return value;
+    const view = seen.get(value) ?? handleOf(value, views);
+    seen.set(value, view);
+    return view;
   }) as R;
 }
 
@@ -158,12 +206,9 @@ function dropStale(entries: Entry<unknown>[]): void {
 }
 
 function releaseAll(entries: Entry<unknown>[]): void {
-  for (const { recording, inputs, result } of entries.splice(0)) {
+  for (const { recording, inputs, own } of entries.splice(0)) {
     recording.release();
     inputs.release();
-    mapInputs(result, (value) => {
-      if (value instanceof Tensor && isOwn(value)) value.claim.release("release() of its recorded step");
-      return value;
-    });
+    for (const { claim } of own) claim.release("release() of its recorded step");
   }
 }

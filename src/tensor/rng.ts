@@ -31,6 +31,11 @@ export class Rng {
     return ticket;
   }
 
+  /** The tensor that says where the stream is. @internal */
+  get counter(): Tensor {
+    return this.#state;
+  }
+
   /** Reads where the stream is. */
   async state(): Promise<RngState> {
     const [, , low = 0, high = 0] = await this.#state.data();

@@ -51,6 +51,8 @@ export class Claim {
 const abandoned = new FinalizationRegistry<Claim>((claim) => claim.release("garbage collection"));
 
 export class Tensor implements BufferView {
+  /** How many were made so far. @internal */
+  static made = 0;
   readonly gpu: Gpu;
   readonly shape: Shape;
   readonly dtype: DType;
@@ -66,6 +68,8 @@ export class Tensor implements BufferView {
   entry: TapeEntry | undefined;
   /** @internal */
   readonly claim: Claim;
+  /** Its number in the order of making. @internal */
+  readonly serial = Tensor.made++;
   #requiresGrad: boolean;
 
   /** @internal Users call `gpu.tensor`, `gpu.zeros` or an op. */
