@@ -145,21 +145,24 @@ function pathInside(outermost: Module, module: Module): string {
   return found?.[0] ?? module.constructor.name;
 }
 
-/** Modules, tensors and streams in a module's properties, also in arrays and plain objects; not those of modules inside. */
-function heldBy(owner: Module, outermost: Module): Held[] {
+/** Modules, tensors and streams in a module's properties and in modules inside, also in arrays and plain objects: every place. */
+function heldBy(module: Module, outermost: Module): Held[] {
   const held: Held[] = [];
   const seen = new Set<unknown>();
-  const collect = (value: unknown, keys: readonly string[]) => {
+  const collect = (owner: Module, value: object, path: readonly string[]) => {
     if (seen.has(value)) return;
-    if (typeof value === "object") seen.add(value);
-    if (value instanceof Module || value instanceof Tensor || value instanceof Rng) {
+    seen.add(value);
+    for (const [key, member] of Object.entries(value)) {
+      const keys = [...path, key];
       const name = () => [pathInside(outermost, owner), ...keys].filter((part) => part !== "").join(".");
-      held.push({ owner, keys, value, name });
-    } else if (isPlain(value)) {
-      for (const [key, member] of Object.entries(value)) collect(member, [...keys, key]);
+      const isModule = member instanceof Module;
+      if (isModule || member instanceof Tensor || member instanceof Rng)
+        held.push({ owner, keys, value: member, name });
+      if (isModule) collect(member, member, []);
+      else if (isPlain(member)) collect(owner, member, keys);
     }
   };
-  for (const [key, member] of Object.entries(owner)) collect(member, [key]);
+  collect(module, module, []);
   return held;
 }
 

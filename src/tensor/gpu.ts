@@ -116,7 +116,7 @@ export class Gpu {
    * the GPU: parameters, `optimizer.lr` (set it between calls), random streams.
    *
    * A replay uses the tensors that the trace used. So it throws when one of them was released since, and when in a module whose `forward`
-   * ran, a property (or a place in an array or plain object) holds another parameter, running statistic, layer or stream than
+   * ran, or one inside it, a property (or a place in an array or plain object) holds another parameter, running statistic, layer or stream than
    * then. Other variables that `fn` reads can't be seen: a tensor or optimiser put in their place isn't noticed, nor is a layer that is added.
    *
    * The tensors of the result hold until the next call; reading older ones throws. They have no gradient: call `backward()` in

@@ -9,7 +9,7 @@ import type { Gpu } from "./gpu.ts";
 import { InputTensors, keyOf, listInputs, mapInputs } from "./record-arguments.ts";
 import { gradientsEnabled } from "./tape.ts";
 import { type HostArray, Tensor } from "./tensor.ts";
-import { findReplaced, type Held, onlyUsed, outerTensors, watchDuring } from "./watch.ts";
+import { findReplaced, type Held, outerTensors, watchDuring } from "./watch.ts";
 
 /** What a recorded step takes where `fn` takes T: arrays may stand for tensors. */
 export type RecordedArgument<T> = T extends Tensor
@@ -110,9 +110,9 @@ function trace<A extends readonly unknown[], R>(
   const inputs = new InputTensors(gpu, args);
   try {
     const { trace: traced, result: run } = gpu.device.trace(true, (commands) => {
-      const { result, held } = watchDuring(() => gpu.scope(() => runSynchronously(fn, inputs.args as A)));
+      const { result, uses } = watchDuring(() => gpu.scope(() => runSynchronously(fn, inputs.args as A)));
       inputs.refuseOverwritten();
-      const used = onlyUsed(held, commands);
+      const used = uses.inTrace(commands);
       refuseReplacing(used);
       return { result, held: used };
     });

@@ -2,7 +2,7 @@
  * How a recording notices that its function would read another tensor now than when it was traced.
  *
  * A function is arbitrary code: which variables it reads can't be seen. But modules know when they run, and what their
- * properties hold; that is noted before their forward, and compared before each replay. And every tensor that an op is given passes
+ * properties hold, and those of the modules inside; that is noted before their forward, and compared before each replay. And every tensor that an op is given passes
  * through the trace: one that is released since then would make the function itself throw.
  */
 import type { Trace } from "../gpu/trace.ts";
@@ -19,33 +19,60 @@ export interface Held {
   readonly name: () => string;
 }
 
-let watching: Map<object, readonly Held[]> | undefined;
+/** What ran, and what that held before, with what lies inside it. */
+class Uses {
+  readonly owners = new Set<object>();
+  readonly held: Held[] = [];
+  readonly #listed = new Set<object>();
 
-/** Called by what holds tensors each time that it's about to be used. `list` is asked at the first time in a recorded step. */
-export function noteUse(owner: object, list: () => readonly Held[]): void {
-  if (watching && !watching.has(owner)) watching.set(owner, list());
-}
+  add(owner: object, list: () => readonly Held[]): void {
+    this.owners.add(owner);
+    if (this.#listed.has(owner)) return;
+    this.#listed.add(owner);
+    for (const held of list()) {
+      this.#listed.add(held.owner);
+      this.held.push(held);
+    }
+  }
 
-/** Runs `fn`. @returns what it holds that was used while it ran */
-export function watchDuring<T>(fn: () => T): { readonly result: T; readonly held: readonly Held[] } {
-  const outer = watching;
-  const noted = new Map<object, readonly Held[]>();
-  watching = noted;
-  try {
-    return { result: fn(), held: [...noted.values()].flat() };
-  } finally {
-    watching = outer;
+  /** What the commands of a trace depend on: tensors and streams in them, what ran, and whatever holds one of these. */
+  inTrace({ places }: Trace): Held[] {
+    const isRead = ({ claim: { storage } }: Tensor) => storage !== undefined && places.has(storage);
+    const used: Held[] = [];
+    // Backwards, since what lies inside comes after what holds it.
+    for (const held of this.held.toReversed()) {
+      const { value, owner } = held;
+      const isUsed =
+        value instanceof Tensor
+          ? isRead(value)
+          : value instanceof Rng
+            ? isRead(value.counter)
+            : this.owners.has(value);
+      if (!isUsed) continue;
+      this.owners.add(owner);
+      used.unshift(held);
+    }
+    return used;
   }
 }
 
-/** Of what was noted, what the commands of a trace depend on: tensors and streams in them, owners that were used themselves. */
-export function onlyUsed(held: readonly Held[], { places }: Trace): Held[] {
-  const owners = new Set(held.map(({ owner }) => owner));
-  const isRead = ({ claim: { storage } }: Tensor) => storage !== undefined && places.has(storage);
-  return held.filter(({ value }) => {
-    if (value instanceof Tensor) return isRead(value);
-    return value instanceof Rng ? isRead(value.counter) : owners.has(value);
-  });
+let watching: Uses | undefined;
+
+/** Called by what holds tensors each time that it's about to be used. `list` is asked at the first time in a recorded step. */
+export function noteUse(owner: object, list: () => readonly Held[]): void {
+  watching?.add(owner, list);
+}
+
+/** Runs `fn`. @returns also what holds tensors and was used while it ran */
+export function watchDuring<T>(fn: () => T): { readonly result: T; readonly uses: Uses } {
+  const outer = watching;
+  const uses = new Uses();
+  watching = uses;
+  try {
+    return { result: fn(), uses };
+  } finally {
+    watching = outer;
+  }
 }
 
 /** The first place where something else lies now. */

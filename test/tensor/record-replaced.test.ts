@@ -1,6 +1,6 @@
 /** What a recorded function reads and what is replaced or released between two replays. */
 import { describe, expect, it } from "vitest";
-import { mul, nn, noGrad, optim, softmaxCrossEntropy, sum, type Tensor } from "wgrad";
+import { add, batchNorm, mul, nn, noGrad, optim, softmaxCrossEntropy, sum, type Tensor } from "wgrad";
 import { collectGarbage } from "../support/garbage.ts";
 import { gpu } from "../support/gpu.ts";
 
@@ -13,10 +13,22 @@ class Block extends nn.Module {
   }
 }
 
+/** Uses a layer's parameters without running it. */
+class Fused extends nn.Module {
+  norm = new nn.BatchNorm(gpu, { channels: 4 });
+
+  forward(x: Tensor): Tensor {
+    const { gamma, beta, runningMean, runningVar } = this.norm;
+    return batchNorm(x, gamma, beta, { runningMean, runningVar, training: false });
+  }
+}
+
 class Net extends nn.Module {
   first = new nn.Linear(gpu, { in: 2, out: 4 });
   blocks = new nn.Sequential(new Block());
   scales: { wide: [Tensor, number] } = { wide: [gpu.full([4], 2).keep(), 1] };
+  fused = new Fused();
+  tied = { norm: this.fused.norm, shift: this.fused.norm.beta };
   unused = nn.buffer(gpu.zeros([1]));
   seen: Tensor | undefined;
   calls = 0;
@@ -24,7 +36,8 @@ class Net extends nn.Module {
   forward(x: Tensor, options?: nn.ForwardOptions): Tensor {
     this.calls += 1;
     this.seen = this.first.forward(x);
-    return mul(this.blocks.forward(this.seen, options), this.scales.wide[0]);
+    const scaled = mul(this.blocks.forward(this.seen, options), this.scales.wide[0]);
+    return add(this.fused.forward(scaled), this.tied.shift);
   }
 }
 
@@ -41,6 +54,9 @@ const replacements: [string, (model: Net) => void][] = [
   ["scales.wide.0", (model) => assign(model, { scales: undefined })],
   ["blocks.layers.0", ({ blocks }) => assign(blocks.layers, [new Block()])],
   ["blocks.0.norm.runningVar", (model) => assign(block(model).norm, { runningVar: gpu.zeros([4]) })],
+  ["fused.norm.beta", (model) => assign(model.fused.norm, { beta: gpu.zeros([4]) })],
+  ["fused.norm", (model) => assign(model.fused, { norm: new nn.BatchNorm(gpu, { channels: 4 }) })],
+  ["tied.shift", ({ tied }) => assign(tied, { shift: gpu.zeros([4]) })],
   ["blocks.0.dropout.rng", (model) => assign(block(model).dropout, { rng: gpu.rng(3) })],
 ];
 
