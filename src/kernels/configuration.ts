@@ -8,12 +8,13 @@ import type { Device } from "../gpu/device.ts";
 
 /** The configurations of each family. */
 export const configurationNames = {
-  gemm: ["plain", "subgroup"],
+  gemm: ["plain", "subgroup", "tiled"],
   conv2d: ["plain", "subgroup"],
 } as const;
 
 export type ConfigurableFamily = keyof typeof configurationNames;
-export type ConfigurationOf<F extends ConfigurableFamily> = (typeof configurationNames)[F][number];
+type Names = { [F in ConfigurableFamily]: (typeof configurationNames)[F][number] };
+export type ConfigurationOf<F extends ConfigurableFamily> = Names[F];
 
 /** Sizes for which the subgroup kernels are generated: 4 (SwiftShader), 8 and 16 (lavapipe at 256 and 512 bits). */
 const subgroupSizes: readonly number[] = [4, 8, 16];
@@ -26,9 +27,7 @@ export function subgroupObstacle(device: Device): string | undefined {
   return "its subgroups have no fixed size";
 }
 
-type Choices = { [F in ConfigurableFamily]?: ConfigurationOf<F> };
-
-const inUse = new WeakMap<Device, Choices>();
+const inUse = new WeakMap<Device, Partial<Names>>();
 
 /** What the families that ran on a device so far use: a run that is resumed with the same has the same bits. */
 export function configurationsInUse(device: Device): Readonly<Record<string, string>> {

@@ -29,10 +29,10 @@ describe("chooseConfiguration", () => {
 
   it("refuses what is unknown or can't run", () => {
     expect(() => chooseConfiguration(device({}, "fast"), "gemm")).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [gemm] 'configurations.gemm' must be "plain" or "subgroup", but got "fast"]`,
+      `[Error: [gemm] 'configurations.gemm' must be "plain", "subgroup" or "tiled", but got "fast"]`,
     );
     expect(() => chooseConfiguration(device({}, "winograd"), "gemm")).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [gemm] 'configurations.gemm' must be "plain" or "subgroup", but got "winograd"]`,
+      `[Error: [gemm] 'configurations.gemm' must be "plain", "subgroup" or "tiled", but got "winograd"]`,
     );
     const wanted = (subgroupSize: number) => device({ subgroupSize }, "subgroup");
     expect(() => chooseConfiguration(wanted(0), "gemm")).toThrowErrorMatchingInlineSnapshot(

@@ -1,10 +1,13 @@
 import type { Device } from "../../gpu/device.ts";
 import { type KernelCase, noise, values, view } from "../cases.ts";
 import { type ConfigurationOf, configurationNames, subgroupObstacle } from "../configuration.ts";
+import { tiles } from "../tiled/plan.ts";
+import { type Tile, tileName } from "../tiled/tile.ts";
 import { gemmReference } from "./gemm.reference.ts";
-import { gemmConfigurations } from "./gemm.ts";
+import { type GemmArguments, gemmConfigurations } from "./gemm.ts";
 import { packColumns, packRows } from "./pack.ts";
 import { gemmPlain } from "./plain.ts";
+import { launchGemmTiled } from "./tiled.ts";
 
 type Size = readonly [m: number, n: number, k: number];
 
@@ -37,25 +40,28 @@ const transpositions = [
 ] as const;
 
 /** Kernels generated for each subgroup size aren't exported and need no entry. */
-const covered = { plain: [gemmPlain], subgroup: [packRows, packColumns] };
+const covered = { plain: [gemmPlain], subgroup: [packRows, packColumns], tiled: [] };
 const skip = {
   plain: () => undefined,
   subgroup: (device: Device) => subgroupObstacle(device),
+  tiled: () => undefined,
 };
 
 function gemmCase(
   configuration: ConfigurationOf<"gemm">,
   [m, n, k]: Size,
   [transposeA, transposeB]: readonly [boolean, boolean],
+  variant = "",
+  launch: (device: Device, args: GemmArguments) => void = gemmConfigurations[configuration],
 ): KernelCase {
   const letters = `${transposeA ? "t" : "n"}${transposeB ? "t" : "n"}`;
   return {
-    name: `gemm ${configuration} ${letters} [${m}, ${k}] x [${k}, ${n}]`,
+    name: `gemm ${configuration}${variant} ${letters} [${m}, ${k}] x [${k}, ${n}]`,
     covers: covered[configuration],
     inputs: () => ({ a: noise(m * k, 1), b: noise(k * n, 2) }),
     outputs: { y: m * n },
     launch: (device, views) =>
-      gemmConfigurations[configuration](device, {
+      launch(device, {
         a: view(views, "a"),
         b: view(views, "b"),
         y: view(views, "y"),
@@ -79,8 +85,33 @@ function gemmCase(
   };
 }
 
-export const gemmCases: readonly KernelCase[] = configurationNames.gemm.flatMap((configuration) =>
-  transpositions.flatMap((transposed) =>
-    [...odd, ...bench].map((size) => gemmCase(configuration, size, transposed)),
+/** Around one tile and two, in one part and in three. */
+const tiledCases = ({ rows, columns, depth, ...held }: Tile): KernelCase[] => {
+  const tile = { rows, columns, depth, ...held };
+  const sizes: readonly Size[] = [
+    [rows, columns, depth],
+    [rows - 1, columns + 1, depth + 1],
+    [rows + 4, columns - 4, 2 * depth - 4],
+    [2 * rows + 1, 2 * columns - 1, 5 * depth - 1],
+  ];
+  const cases = (splits: number) =>
+    sizes.map((size, index) =>
+      gemmCase(
+        "tiled",
+        size,
+        transpositions[(index + splits) % transpositions.length] ?? transpositions[0],
+        ` ${tileName(tile)} in ${splits}`,
+        (device, args) => launchGemmTiled(device, args, { tile, splits }),
+      ),
+    );
+  return [...cases(1), ...cases(3)];
+};
+
+export const gemmCases: readonly KernelCase[] = [
+  ...configurationNames.gemm.flatMap((configuration) =>
+    transpositions.flatMap((transposed) =>
+      [...odd, ...bench].map((size) => gemmCase(configuration, size, transposed)),
+    ),
   ),
-);
+  ...tiles.flatMap(tiledCases),
+];

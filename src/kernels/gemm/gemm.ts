@@ -4,6 +4,7 @@ import type { Device } from "../../gpu/device.ts";
 import { type ConfigurationOf, chooseConfiguration } from "../configuration.ts";
 import { launchGemmPlain } from "./plain.ts";
 import { launchGemmSubgroup, suitsSubgroup } from "./subgroup.ts";
+import { launchGemmTiled, suitsTiled } from "./tiled.ts";
 
 export interface GemmArguments {
   /** `[M, K]`, or `[K, M]` with `transposeA`. */
@@ -24,11 +25,17 @@ export const gemmConfigurations: Readonly<
 > = {
   plain: launchGemmPlain,
   subgroup: launchGemmSubgroup,
+  tiled: (device, args) => launchGemmTiled(device, args),
+};
+
+const suits: Readonly<Record<ConfigurationOf<"gemm">, (device: Device, args: GemmArguments) => boolean>> = {
+  plain: () => true,
+  subgroup: suitsSubgroup,
+  tiled: (_, args) => suitsTiled(args),
 };
 
 /** Encodes y = op(a) op(b). 2 M N K operations. Where a matrix is thinner than a tile, the plain kernel serves every configuration. */
 export function gemm(device: Device, args: GemmArguments): void {
   const configuration = chooseConfiguration(device, "gemm");
-  const isSubgroup = configuration === "subgroup" && suitsSubgroup(device, args);
-  gemmConfigurations[isSubgroup ? "subgroup" : "plain"](device, args);
+  gemmConfigurations[suits[configuration](device, args) ? configuration : "plain"](device, args);
 }
