@@ -21,31 +21,40 @@ async function expectClose(x: Tensor | null, reference: Float64Array, terms: num
 }
 
 describe("conv2d", () => {
-  it("gives the same result when called again, other widths in between (tfjs 4844)", async () => {
-    const x = gpu.tensor([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 3, 3, 1]);
-    const weight = gpu.tensor(ones(4), [1, 2, 2, 1]);
-    expect(await values(conv2d(x, weight))).toEqual([12, 16, 24, 28]);
-    expect(await values(conv2d(x, weight))).toEqual([12, 16, 24, 28]);
-    const wide = gpu.tensor([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], [1, 3, 4, 1]);
-    expect(await values(conv2d(wide, weight))).toEqual([14, 18, 22, 30, 34, 38]);
-    expect(await values(conv2d(x, weight))).toEqual([12, 16, 24, 28]);
-  });
+  const modes = {
+    eager: (x: Tensor, weight: Tensor) => conv2d(x, weight),
+    recorded: gpu.record((x: Tensor, weight: Tensor) => conv2d(x, weight)),
+  };
+  for (const [mode, convolve] of Object.entries(modes)) {
+    it(`gives the same result when called again, other widths in between, ${mode} (tfjs 4844)`, async () => {
+      const x = gpu.tensor([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 3, 3, 1]);
+      const weight = gpu.tensor(ones(4), [1, 2, 2, 1]);
+      expect(await values(convolve(x, weight))).toEqual([12, 16, 24, 28]);
+      expect(await values(convolve(x, weight))).toEqual([12, 16, 24, 28]);
+      const wide = gpu.tensor([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], [1, 3, 4, 1]);
+      expect(await values(convolve(wide, weight))).toEqual([14, 18, 22, 30, 34, 38]);
+      expect(await values(convolve(x, weight))).toEqual([12, 16, 24, 28]);
+    });
+  }
 
   for (const ci of [1, 2, 3, 5]) {
-    it(`repeats its bits at widths 1 to 9, kernels 1 to 3, ${ci} channels`, async () => {
-      const results = async () => {
+    it(`repeats its bits at widths 1 to 9, kernels 1 to 3, ${ci} channels, eager and recorded`, async () => {
+      const results = async (convolve: typeof conv2d) => {
         const found: number[][] = [];
         for (let width = 1; width <= 9; width++) {
           for (let size = 1; size <= Math.min(3, width); size++) {
             const x = gpu.tensor(noise(3 * width * ci, width), [1, 3, width, ci]);
             const weight = gpu.tensor(noise(2 * size * size * ci, size), [2, size, size, ci]);
-            found.push(await values(conv2d(x, weight)));
+            found.push(await values(convolve(x, weight)));
           }
         }
         return found;
       };
-      const first = await results();
-      expect(await results()).toEqual(first);
+      const first = await results(conv2d);
+      expect(await results(conv2d)).toEqual(first);
+      const recorded = gpu.record((x: Tensor, weight: Tensor) => conv2d(x, weight));
+      for (let k = 0; k < 3; k++) expect(await results(recorded)).toEqual(first);
+      recorded.release();
     });
   }
 

@@ -1,64 +1,188 @@
-/** CASES 9a: what the pool's buffers held before shows in no output and no gradient. */
-
+/** CASES 9a: what memory held before shows in no output, gradient or running statistic of any op, eager and recorded. */
 import { describe, expect, it } from "vitest";
-import {
-  add,
-  div,
-  exp,
-  log,
-  max,
-  mean,
-  mul,
-  neg,
-  pow,
-  reshape,
-  sqrt,
-  sub,
-  sum,
-  type Tensor,
-  transpose,
-} from "wgrad";
+import * as wgrad from "wgrad";
+import { noise } from "../../src/kernels/cases.ts";
+import { maxPoolGradReference } from "../../src/kernels/max-pool.reference.ts";
 import { gpu } from "../support/gpu.ts";
 
-const shape = [3, 5, 7];
-const data = Float32Array.from({ length: 105 }, (_, k) => ((k * 11) % 105) + 1);
-const row = (x: Tensor) => mean(x, { axes: [0, 1] });
+const { add, batchNorm, conv2d, countCorrect, div, dropout, exp, flatten, log, matmul, max, maxPool2d } =
+  wgrad;
+const { mean, mul, neg, pow, relu, reshape, softmaxCrossEntropy, sqrt, sub, sum, transpose } = wgrad;
+type Tensor = wgrad.Tensor;
+type Values = Float32Array<ArrayBuffer>;
 
-const ops: [string, (x: Tensor) => Tensor][] = [
-  ["add", (x) => add(x, row(x))],
-  ["sub", (x) => sub(row(x), x)],
-  ["mul", (x) => mul(x, row(x))],
-  ["div", (x) => div(row(x), x)],
-  ["neg", neg],
-  ["exp of -log", (x) => exp(neg(log(x)))],
-  ["sqrt", sqrt],
-  ["pow", (x) => pow(x, -2)],
-  ["sum", (x) => sum(x, { axes: [0, 2] })],
-  ["max", (x) => max(x, { axes: 1 })],
-  ["reshape, transpose", (x) => transpose(reshape(x, [7, 15]))],
+interface Subject {
+  /** The op named by the row's first word, on state of its own. */
+  readonly op: (x: Tensor) => Tensor;
+  /** What else gets a gradient, or is overwritten. */
+  readonly others?: readonly Tensor[];
+  /** From the output; the sum of its squares by default. */
+  readonly loss?: (y: Tensor) => Tensor;
+  /** The gradient of x, where it can be said exactly. */
+  readonly gradient?: (x: Values) => ArrayLike<number>;
+}
+
+type Row = readonly [name: string, shape: readonly number[], make: () => Subject];
+
+const size = (shape: readonly number[]) => shape.reduce((product, extent) => product * extent, 1);
+const leaf = (shape: readonly number[], seed: number) =>
+  gpu.tensor(noise(size(shape), seed), shape, { requiresGrad: true });
+const rowOf = (x: Tensor) => mean(x, { axes: [0, 1] });
+const simple = (name: string, op: (x: Tensor) => Tensor): Row => [name, [3, 5, 7], () => ({ op })];
+
+const convolution = (n: number, extent: number, ci: number, co: number, options = {}): Row => {
+  const shape = [n, extent, extent, ci];
+  return [
+    `conv2d ${shape} to ${co} channels ${JSON.stringify(options)}`,
+    shape,
+    () => {
+      const [weight, bias] = [leaf([co, 3, 3, ci], 1), leaf([co], 2)];
+      return { op: (x) => conv2d(x, weight, { bias, ...options }), others: [weight, bias] };
+    },
+  ];
+};
+
+const pooling = (channels: number): Row => [
+  `maxPool2d of ${channels} channels`,
+  [2, 4, 4, channels],
+  () => ({
+    op: (x) => maxPool2d(x, { size: 3, stride: 3 }),
+    loss: sum,
+    gradient: (x) => {
+      const pool = { images: 2, height: 4, width: 4, channels, size: [3, 3], stride: [3, 3] } as const;
+      return maxPoolGradReference(x, new Float32Array(2 * channels).fill(1), pool);
+    },
+  }),
 ];
 
-/** Leaves freed buffers of every size behind that is used here. */
+const normalization = (shape: readonly number[], training: boolean): Row => [
+  `batchNorm ${shape} ${training ? "in training" : "in evaluation"}`,
+  shape,
+  () => {
+    const channels = [shape.at(-1) ?? 1];
+    const [gamma, beta] = [leaf(channels, 1), leaf(channels, 2)];
+    const [runningMean, runningVar] = [gpu.zeros(channels), gpu.full(channels, 1)];
+    return {
+      op: (x) => batchNorm(x, gamma, beta, { runningMean, runningVar, training }),
+      others: [gamma, beta, runningMean, runningVar],
+    };
+  },
+];
+
+const product = (m: number, n: number, k: number, options: wgrad.MatmulOptions): Row => [
+  `matmul [${m}, ${n}, ${k}] ${JSON.stringify(options)}`,
+  options.transposeA ? [k, m] : [m, k],
+  () => {
+    const b = leaf(options.transposeB ? [n, k] : [k, n], 1);
+    return { op: (x) => matmul(x, b, options), others: [b] };
+  },
+];
+
+const channelCounts = [1, 2, 3, 4, 5, 6, 7, 8];
+const labels = gpu.tensor(Int32Array.of(4, 0, 2)).keep();
+
+const rows: readonly Row[] = [
+  simple("add", (x) => add(x, rowOf(x))),
+  simple("sub", (x) => sub(rowOf(x), x)),
+  simple("mul", (x) => mul(x, rowOf(x))),
+  simple("div", (x) => div(rowOf(x), x)),
+  simple("neg", neg),
+  simple("exp", (x) => exp(neg(log(x)))),
+  simple("log", log),
+  simple("sqrt", sqrt),
+  simple("pow", (x) => pow(x, -2)),
+  simple("relu", (x) => relu(sub(x, rowOf(x)))),
+  simple("sum", (x) => sum(x, { axes: [0, 2] })),
+  simple("mean", (x) => mean(x, { axes: 2 })),
+  simple("max", (x) => max(x, { axes: 1 })),
+  simple("reshape", (x) => reshape(x, [7, 15])),
+  simple("flatten", (x) => flatten(x)),
+  simple("transpose", (x) => transpose(x, [2, 0, 1])),
+  [
+    "dropout",
+    [3, 5, 7],
+    () => {
+      const rng = gpu.rng(5);
+      return { op: (x) => dropout(x, { rate: 0.4, training: true, rng }) };
+    },
+  ],
+  ["softmaxCrossEntropy", [3, 5], () => ({ op: (x) => softmaxCrossEntropy(x, labels), loss: sum })],
+  // It has no gradient: the loss is another one.
+  ["countCorrect", [3, 5], () => ({ op: (x) => countCorrect(x, labels) })],
+  ...[true, false].flatMap((transposeA) => [
+    product(3, 5, 7, { transposeA, transposeB: !transposeA }),
+    product(33, 20, 9, { transposeA, transposeB: transposeA }),
+  ]),
+  ...[true, false].flatMap((training) =>
+    [1, 3, 4, 8].flatMap((channels) => [
+      normalization([3, 5, 2, channels], training),
+      normalization([7, channels], training),
+    ]),
+  ),
+  ...channelCounts.map((channels) => convolution(2, 4, channels, 9 - channels, { padding: 1 })),
+  convolution(2, 6, 3, 4, { stride: 2 }),
+  ...channelCounts.map(pooling),
+];
+
+/** Distinct values: 37 and the count have no common factor. */
+function dataOf(shape: readonly number[]): Values {
+  return Float32Array.from({ length: size(shape) }, (_, k) => ((k * 37) % size(shape)) + 1);
+}
+
+const reversed = (data: Values) => Float32Array.from(data, (_, k) => 3 * (data[data.length - 1 - k] ?? 0));
+
+/** Leaves freed buffers of every size that is used here behind, full of a value. */
 function fillPool(value: number): void {
+  const counts = Array.from({ length: 16 }, (_, k) => 64 * (k + 1));
   gpu.scope(() => {
-    for (const count of [1, 105]) for (let k = 0; k < 12; k++) gpu.full([count], value);
+    for (const count of counts) for (let k = 0; k < 5; k++) gpu.full([count], value);
   });
 }
 
-async function results(op: (x: Tensor) => Tensor, oldValue: number): Promise<number[]> {
-  fillPool(oldValue);
-  const x = gpu.tensor(data, shape, { requiresGrad: true });
-  const y = op(x).keep();
-  sum(mul(y, y)).backward();
-  return [...(await y.data()), ...((await x.grad?.data()) ?? [])];
+/** The results for other values first, which stay behind in a recording's memory, and for x, twice: output, gradients, statistics. */
+async function results([, shape, make]: Row, isRecorded: boolean, oldValue: number): Promise<number[][]> {
+  const { op, others = [], loss = (y: Tensor) => sum(mul(y, y)) } = make();
+  const data = dataOf(shape);
+  const step = (x: Tensor) => {
+    const y = op(x).keep();
+    (y.requiresGrad ? loss(y) : sum(x)).backward();
+    return y;
+  };
+  const call = isRecorded ? gpu.record(step) : step;
+  const found: number[][] = [];
+  for (const values of [reversed(data), data, data]) {
+    const x = gpu.tensor(values, shape, { requiresGrad: true });
+    fillPool(oldValue);
+    const y = call(x);
+    const wanted = [y, x.grad, ...others.map((other) => (other.requiresGrad ? other.grad : other))];
+    found.push(
+      (await Promise.all(wanted.map((tensor) => tensor?.data()))).flatMap((one) => [...(one ?? [])]),
+    );
+  }
+  return found;
 }
 
 describe("old memory shows in nothing", () => {
-  for (const [name, op] of ops) {
+  for (const subject of rows) {
+    const [name, shape, make] = subject;
     it(name, async () => {
-      const values = await results(op, 1234.5);
-      expect(values.every(Number.isFinite)).toBe(true);
-      expect(values).toEqual(await results(op, -77));
+      const eager = await results(subject, false, 1234.5);
+      expect(eager.flat().every(Number.isFinite)).toBe(true);
+      expect(await results(subject, false, -77)).toEqual(eager);
+      expect(await results(subject, true, 1234.5)).toEqual(eager);
+      const { gradient } = make();
+      if (!gradient) return;
+      const want = Array.from(gradient(dataOf(shape)));
+      expect(eager.at(-1)?.slice(-want.length)).toEqual(want);
     });
   }
+
+  it("is shown for every op", () => {
+    const others = ["createGpu", "noGrad"];
+    const ops = Object.entries(wgrad).filter(
+      ([name, value]) => typeof value === "function" && /^[a-z]/.test(name) && !others.includes(name),
+    );
+    const shown = new Set(rows.map(([name]) => name.split(" ")[0]));
+    expect(ops.map(([name]) => name).filter((name) => !shown.has(name))).toEqual([]);
+  });
 });
