@@ -2,14 +2,15 @@
  * Which configuration of a heavy kernel family a device uses.
  *
  * *plain* is right everywhere and the oracle of the others. *subgroup* is for software Vulkan, where a workgroup of one subgroup
- * keeps its accumulators in registers and takes values from its neighbours; it needs subgroups of one known size.
+ * keeps its accumulators in registers and takes values from its neighbours; it needs subgroups of one known size. *tiled* is for GPUs: workgroups share tiles
+ * in workgroup memory, which costs a CPU a switch of fibres for every barrier.
  */
 import type { Device } from "../gpu/device.ts";
 
 /** The configurations of each family. */
 export const configurationNames = {
   gemm: ["plain", "subgroup", "tiled"],
-  conv2d: ["plain", "subgroup"],
+  conv2d: ["plain", "subgroup", "tiled"],
 } as const;
 
 export type ConfigurableFamily = keyof typeof configurationNames;
@@ -48,17 +49,22 @@ export function chooseConfiguration<F extends ConfigurableFamily>(
   return decided;
 }
 
+/** What suits the adapter: tiled on a GPU; on a CPU subgroup, or plain where the subgroup kernels can't run. */
+function preferred(device: Device): "plain" | "subgroup" | "tiled" {
+  if (!device.info.isSoftware) return "tiled";
+  return subgroupObstacle(device) ? "plain" : "subgroup";
+}
+
 function decide<F extends ConfigurableFamily>(device: Device, family: F): ConfigurationOf<F> {
-  const obstacle = subgroupObstacle(device);
-  const ownChoice = device.info.isSoftware && !obstacle ? "subgroup" : "plain";
-  const wanted = device.configurations[family] ?? ownChoice;
+  const wanted = device.configurations[family] ?? preferred(device);
   if (!isConfigurationOf(family, wanted)) {
     const names = configurationNames[family].map((name) => `"${name}"`);
     throw new Error(
       `[${family}] 'configurations.${family}' must be ${names.slice(0, -1).join(", ")} or ${names.at(-1)}, but got "${wanted}"`,
     );
   }
-  if (wanted === "subgroup" && obstacle) {
+  const obstacle = wanted === "subgroup" ? subgroupObstacle(device) : undefined;
+  if (obstacle) {
     throw new Error(
       `[${family}] the configuration "subgroup" can't run on this adapter: ${obstacle}; ` +
         `leave 'configurations.${family}' out or use "plain"`,

@@ -1,15 +1,18 @@
 import type { Device } from "../../gpu/device.ts";
 import { type KernelCase, noise, values, view } from "../cases.ts";
 import { type ConfigurationOf, configurationNames, subgroupObstacle } from "../configuration.ts";
+import { type TilePlan, tiles } from "../tiled/plan.ts";
+import { tileName } from "../tiled/tile.ts";
 import {
   conv2dForwardReference,
   conv2dInputGradReference,
   conv2dWeightGradReference,
 } from "./conv2d.reference.ts";
-import { conv2dConfigurations } from "./conv2d.ts";
+import { type Conv2dConfiguration, conv2dConfigurations } from "./conv2d.ts";
 import { padChannels, unpadChannels } from "./pack.ts";
 import { conv2dForwardPlain, conv2dInputGradPlain, conv2dWeightGradPlain } from "./plain.ts";
 import { type Conv2dShape, outputExtents, sizesOf } from "./shape.ts";
+import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled } from "./tiled.ts";
 
 type Row = readonly [
   n: number,
@@ -68,6 +71,7 @@ const vgg = [
 const skip = {
   plain: () => undefined,
   subgroup: (device: Device) => subgroupObstacle(device),
+  tiled: () => undefined,
 };
 
 function tolerance(terms: number) {
@@ -81,11 +85,12 @@ function conv2dCases(
   configuration: ConfigurationOf<"conv2d">,
   shape: Conv2dShape,
   bench: boolean,
+  variant = "",
+  launch: Conv2dConfiguration = conv2dConfigurations[configuration],
 ): KernelCase[] {
   const { n, h, w, ci, co, kh, kw, stride, paddingH, paddingW } = shape;
   const { ho, wo } = outputExtents(shape);
   const sizes = sizesOf(shape);
-  const launch = conv2dConfigurations[configuration];
   // Kernels generated for each tile aren't exported and need no entry.
   const padding = ci % 4 === 0 || co % 4 === 0 ? [] : [padChannels, unpadChannels];
   const work = {
@@ -95,10 +100,11 @@ function conv2dCases(
     bytes: 4 * (sizes.x + sizes.weight + sizes.y),
   };
   const geometry = `stride ${stride} padding [${paddingH}, ${paddingW}]`;
+  const title = `${configuration}${variant}`;
   const text = `[${n}, ${h}, ${w}, ${ci}] * [${co}, ${kh}, ${kw}, ${ci}] ${geometry}`;
   return [
     {
-      name: `conv2d_forward ${configuration} ${text}`,
+      name: `conv2d_forward ${title} ${text}`,
       covers: configuration === "plain" ? [conv2dForwardPlain] : padding,
       inputs: () => ({ x: noise(sizes.x, 1), weight: noise(sizes.weight, 2) }),
       outputs: { y: sizes.y },
@@ -116,7 +122,7 @@ function conv2dCases(
       ...work,
     },
     {
-      name: `conv2d_input_grad ${configuration} ${text}`,
+      name: `conv2d_input_grad ${title} ${text}`,
       covers: configuration === "plain" ? [conv2dInputGradPlain] : padding,
       inputs: () => ({ dy: noise(sizes.y, 1), weight: noise(sizes.weight, 2) }),
       outputs: { dx: sizes.x },
@@ -134,7 +140,7 @@ function conv2dCases(
       ...work,
     },
     {
-      name: `conv2d_weight_grad ${configuration} ${text}`,
+      name: `conv2d_weight_grad ${title} ${text}`,
       covers: configuration === "plain" ? [conv2dWeightGradPlain] : padding,
       inputs: () => ({ x: noise(sizes.x, 1), dy: noise(sizes.y, 2) }),
       outputs: { dweight: sizes.weight },
@@ -154,18 +160,10 @@ function conv2dCases(
   ];
 }
 
-const oddShapes = odd.map(([n, h, w, ci, co, kh, kw, stride, paddingH, paddingW]) => ({
-  n,
-  h,
-  w,
-  ci,
-  co,
-  kh,
-  kw,
-  stride,
-  paddingH,
-  paddingW,
-}));
+const shapeOf = ([n, h, w, ci, co, kh, kw, stride, paddingH, paddingW]: Row): Conv2dShape => ({
+  ...{ n, h, w, ci, co, kh, kw, stride, paddingH, paddingW },
+});
+const oddShapes = odd.map(shapeOf);
 const vggShapes = vgg.map(([extent, ci, co]) => ({
   n: 32,
   h: extent,
@@ -179,7 +177,23 @@ const vggShapes = vgg.map(([extent, ci, co]) => ({
   paddingW: 1,
 }));
 
-export const conv2dFamilyCases: readonly KernelCase[] = configurationNames.conv2d.flatMap((configuration) => [
-  ...oddShapes.flatMap((shape) => conv2dCases(configuration, shape, false)),
-  ...vggShapes.flatMap((shape) => conv2dCases(configuration, shape, true)),
-]);
+/** Shapes that hang over the edges of every tile; the first of stride 1, the second in four classes of pixels, each in one part and in three. */
+const overTiles = [shapeOf([3, 9, 11, 20, 68, 3, 3, 1, 1, 1]), shapeOf([2, 17, 15, 68, 36, 3, 2, 2, 1, 0])];
+const tiledPlans: readonly TilePlan[] = tiles.flatMap((tile) => [1, 3].map((splits) => ({ tile, splits })));
+const tiledWith = (plan: TilePlan): Conv2dConfiguration => ({
+  forward: (device, args) => launchForwardTiled(device, args, plan),
+  inputGrad: (device, args) => launchInputGradTiled(device, args, plan),
+  weightGrad: (device, args) => launchWeightGradTiled(device, args, plan),
+});
+
+export const conv2dFamilyCases: readonly KernelCase[] = [
+  ...configurationNames.conv2d.flatMap((configuration) => [
+    ...oddShapes.flatMap((shape) => conv2dCases(configuration, shape, false)),
+    ...vggShapes.flatMap((shape) => conv2dCases(configuration, shape, true)),
+  ]),
+  ...tiledPlans.flatMap((plan) =>
+    overTiles.flatMap((shape) =>
+      conv2dCases("tiled", shape, false, ` ${tileName(plan.tile)} in ${plan.splits}`, tiledWith(plan)),
+    ),
+  ),
+];

@@ -14,6 +14,7 @@ import {
   launchWeightGradSubgroup,
   suitsSubgroup,
 } from "./subgroup.ts";
+import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled, suitsTiled } from "./tiled.ts";
 
 export interface ForwardArguments {
   readonly shape: Conv2dShape;
@@ -36,7 +37,7 @@ export interface WeightGradArguments {
   readonly dweight: BufferView;
 }
 
-interface Conv2dConfiguration {
+export interface Conv2dConfiguration {
   forward(device: Device, args: ForwardArguments): void;
   inputGrad(device: Device, args: InputGradArguments): void;
   weightGrad(device: Device, args: WeightGradArguments): void;
@@ -53,13 +54,23 @@ export const conv2dConfigurations: Readonly<Record<ConfigurationOf<"conv2d">, Co
     inputGrad: launchInputGradSubgroup,
     weightGrad: launchWeightGradSubgroup,
   },
+  tiled: {
+    forward: (device, args) => launchForwardTiled(device, args),
+    inputGrad: (device, args) => launchInputGradTiled(device, args),
+    weightGrad: (device, args) => launchWeightGradTiled(device, args),
+  },
+};
+
+const suits: Readonly<Record<ConfigurationOf<"conv2d">, (device: Device, shape: Conv2dShape) => boolean>> = {
+  plain: () => true,
+  subgroup: suitsSubgroup,
+  tiled: suitsTiled,
 };
 
 /** The adapter's configuration; plain where that one's copies would be too large for a binding. */
 function configurationFor(device: Device, shape: Conv2dShape): Conv2dConfiguration {
   const configuration = chooseConfiguration(device, "conv2d");
-  const isSubgroup = configuration === "subgroup" && suitsSubgroup(device, shape);
-  return conv2dConfigurations[isSubgroup ? "subgroup" : "plain"];
+  return conv2dConfigurations[suits[configuration](device, shape) ? configuration : "plain"];
 }
 
 /** y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy stride - padding + ky, ox stride - padding + kx, ci] weight[co, ky, kx, ci]. */
