@@ -9,6 +9,9 @@ export async function openWebGpu(): Promise<GPU | undefined> {
   return navigator.gpu;
 }
 
+/** Whether the wait for work that failed may end before the error is here. */
+export const errorsComeLate = true;
+
 /** Waits for a GPU promise. A browser doesn't poll, so there is nothing to throttle. */
 export function waitQuietly<T>(promise: Promise<T>): Promise<T> {
   return promise;

@@ -34,6 +34,9 @@ export async function openWebGpu(): Promise<GPU | undefined> {
   return instance;
 }
 
+/** Whether the wait for work that failed may end before the error is here. Dawn in the same process reports it within the call. */
+export const errorsComeLate = false;
+
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 let waiting = 0;
 let ticking = false;

@@ -1,0 +1,63 @@
+/** An error is thrown by the wait after the work that failed, and by no other wait: also where a host delivers what follows from it late. */
+import { expect, it } from "vitest";
+import { kernel, wgsl } from "../../src/gpu/kernel.ts";
+import { gpu } from "../support/gpu.ts";
+
+const { device } = gpu;
+const x = gpu.tensor([1, 2, 3, 4]).keep();
+const y = gpu.zeros([4]).keep();
+const copyQuads = kernel("copy_quads_for_test", {
+  read: { x: "quad" },
+  write: { y: "quad" },
+  params: { n: "u32" },
+  body: wgsl`
+    if (i >= params.n) { return; }
+    y[i] = x[i];`,
+});
+
+const failures: [string, string, (k: number) => void][] = [
+  [
+    "a launch that isn't allowed",
+    "copy_quads_for_test",
+    // Bindings start at multiples of 256 bytes.
+    () => copyQuads(device, { x: { buffer: x.buffer, byteOffset: 4, byteLength: 16 }, y, n: 1 }),
+  ],
+  [
+    "submits that aren't allowed, one after the other",
+    "[gpu]",
+    () => {
+      const beyond = { buffer: x.buffer, byteOffset: 0, byteLength: 4 * x.buffer.size };
+      for (let k = 0; k < 40; k++) {
+        device.stream.copy(beyond, y);
+        device.stream.flush();
+      }
+    },
+  ],
+  [
+    "a kernel that doesn't compile",
+    "[broken_kernel] the kernel doesn't compile",
+    (k) => {
+      const body = `let a = ${k};\ny[i] = no_such_value;`;
+      kernel("broken_kernel", { write: { y: "quad" }, params: { n: "u32" }, body })(device, { y, n: 1 });
+    },
+  ],
+];
+
+const waits: [string, () => Promise<unknown>][] = [
+  ["data()", () => y.data()],
+  ["idle()", () => gpu.idle()],
+];
+
+for (const [name, message, fail] of failures) {
+  for (const [wait, once] of waits) {
+    it(`${name}: thrown by one ${wait}`, async () => {
+      for (let k = 0; k < 20; k++) {
+        fail(k);
+        await expect(once()).rejects.toThrow(message);
+        await once();
+        copyQuads(device, { x, y, n: 1 });
+        expect([...(await y.data())]).toEqual([1, 2, 3, 4]);
+      }
+    });
+  }
+}
