@@ -4,7 +4,8 @@
  * A workgroup computes `rows x columns` of a product. For each `depth` steps of k its invocations load a tile of either factor, once, in blocks of 4 x 4:
  * four vec4s of storage along the axis that is contiguous there, stored as vec4s along rows (or columns), so blocks whose axis is k are turned round in
  * registers. What lies outside is stored as zeros, so the loop over k has nothing to check. An invocation then holds `rowsHeld x columnsHeld` sums in
- * registers: 8 x 8 takes 4 vec4s of workgroup memory for 64 multiply-adds, 4 x 4 takes 2 for 16.
+ * registers: 8 x 8 takes 4 vec4s of workgroup memory for 64 multiply-adds, 4 x 4 takes 2 for 16. Four steps of k are written out, and no sum is in an array:
+ * compilers don't unroll loops that Dawn has made safe for them (gpu.cpp on an M1 Max: 476 GFLOP/s with loops, 1288 without).
  *
  * Both tiles are `[depth/4][4][extent/4]` vec4s. Neighbouring invocations read neighbouring vec4s; after every four steps of k some are left out, so that the
  * invocations that store blocks of different k at the same time meet different banks, too.
@@ -96,22 +97,20 @@ export function startSums(tile: Tile): string {
 export function multiplyTiles(tile: Tile): string {
   const [rowQuads, columnQuads] = heldOf(tile);
   const [down, across] = [tile.rows / tile.rowsHeld, tile.columns / tile.columnsHeld];
-  const products = unroll(rowQuads, (r) =>
-    unroll(4, (u) =>
-      unrolled(columnQuads, (q) => `sum${4 * r + u}_${q} += a${r}.${components[u]} * b${q};`).join(" "),
-    ),
-  );
+  const step = (k: number) => wgsl`{
+    ${unroll(rowQuads, (r) => `let a${r} = tile_a[at_a + ${k * pitchOf(tile, "a") + r * down}];`)}
+    ${unroll(columnQuads, (q) => `let b${q} = tile_b[at_b + ${k * pitchOf(tile, "b") + q * across}];`)}
+    ${unroll(rowQuads, (r) =>
+      unroll(4, (u) =>
+        unrolled(columnQuads, (q) => `sum${4 * r + u}_${q} += a${r}.${components[u]} * b${q};`).join(" "),
+      ),
+    )}
+      }`;
   return wgsl`workgroupBarrier();
     for (var quarter = 0; quarter < ${tile.depth / 4}; quarter++) {
-      var at_a = quarter * ${quarterPitchOf(tile, "a")} + row_quad;
-      var at_b = quarter * ${quarterPitchOf(tile, "b")} + column_quad;
-      for (var step = 0; step < 4; step++) {
-    ${unroll(rowQuads, (r) => `let a${r} = tile_a[at_a + ${r * down}];`)}
-    ${unroll(columnQuads, (q) => `let b${q} = tile_b[at_b + ${q * across}];`)}
-    ${products}
-        at_a += ${pitchOf(tile, "a")};
-        at_b += ${pitchOf(tile, "b")};
-      }
+      let at_a = quarter * ${quarterPitchOf(tile, "a")} + row_quad;
+      let at_b = quarter * ${quarterPitchOf(tile, "b")} + column_quad;
+      ${unroll(4, step)}
     }
     workgroupBarrier();`;
 }
