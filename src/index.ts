@@ -8,6 +8,10 @@ export * as optim from "./nn/optim/index.ts";
 export { createGpu, Gpu, type GpuOptions } from "./tensor/gpu.ts";
 export { add, div, mul, sub } from "./tensor/ops/arithmetic.ts";
 export { type BatchNormOptions, batchNorm } from "./tensor/ops/batch-norm.ts";
+export {
+  type BatchNormReluDropoutOptions,
+  batchNormReluDropout,
+} from "./tensor/ops/batch-norm-relu-dropout.ts";
 export { type Conv2dOptions, conv2d } from "./tensor/ops/conv2d.ts";
 export { type DropoutOptions, dropout } from "./tensor/ops/dropout.ts";
 export { exp, log, neg, pow, sqrt } from "./tensor/ops/math.ts";

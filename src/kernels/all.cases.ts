@@ -1,5 +1,6 @@
 /** The cases of every kernel family: tests and benchmarks loop over this list. */
-import { batchNormCases } from "./batch-norm.cases.ts";
+import { batchNormCases } from "./batch-norm/batch-norm.cases.ts";
+import { batchNormReluDropoutCases } from "./batch-norm/batch-norm-relu-dropout.cases.ts";
 import { biasCases } from "./bias.cases.ts";
 import { binaryCases } from "./binary.cases.ts";
 import type { KernelCase } from "./cases.ts";
@@ -31,6 +32,7 @@ export const allCases: readonly KernelCase[] = [
   ...rngCases,
   ...sgdCases,
   ...batchNormCases,
+  ...batchNormReluDropoutCases,
   ...crossEntropyCases,
   ...metricsCases,
   ...dropoutCases,

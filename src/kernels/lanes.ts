@@ -7,5 +7,5 @@
 import type { Device } from "../gpu/device.ts";
 
 export function lanesWanted(device: Device): number {
-  return device.info.isSoftware ? 8192 : 32768;
+  return device.info.isSoftware ? 1024 : 32768;
 }

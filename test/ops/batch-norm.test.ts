@@ -7,7 +7,7 @@ import {
   batchNormReference,
   momentsReference,
   runningReference,
-} from "../../src/kernels/batch-norm.reference.ts";
+} from "../../src/kernels/batch-norm/batch-norm.reference.ts";
 import { noise } from "../../src/kernels/cases.ts";
 import { gpu } from "../support/gpu.ts";
 import { largestError } from "../support/numbers.ts";

@@ -6,7 +6,7 @@ import {
   batchNormGradReference,
   batchNormReference,
   momentsReference,
-} from "../../src/kernels/batch-norm.reference.ts";
+} from "../../src/kernels/batch-norm/batch-norm.reference.ts";
 import { noise } from "../../src/kernels/cases.ts";
 import { crossEntropyReference } from "../../src/kernels/cross-entropy.reference.ts";
 import { gpu } from "../support/gpu.ts";

@@ -5,8 +5,21 @@ import { noise } from "../../src/kernels/cases.ts";
 import { maxPoolGradReference } from "../../src/kernels/max-pool.reference.ts";
 import { gpu } from "../support/gpu.ts";
 
-const { add, batchNorm, conv2d, countCorrect, div, dropout, exp, flatten, log, matmul, max, maxPool2d } =
-  wgrad;
+const {
+  add,
+  batchNorm,
+  batchNormReluDropout,
+  conv2d,
+  countCorrect,
+  div,
+  dropout,
+  exp,
+  flatten,
+  log,
+  matmul,
+  max,
+  maxPool2d,
+} = wgrad;
 const { mean, mul, neg, pow, relu, reshape, softmaxCrossEntropy, sqrt, sub, sum, transpose } = wgrad;
 type Tensor = wgrad.Tensor;
 type Values = Float32Array<ArrayBuffer>;
@@ -69,6 +82,21 @@ const normalization = (shape: readonly number[], training: boolean): Row => [
   },
 ];
 
+const normalizationReluDropout = (shape: readonly number[], rate: number): Row => [
+  `batchNormReluDropout ${shape} at rate ${rate}`,
+  shape,
+  () => {
+    const channels = [shape.at(-1) ?? 1];
+    const [gamma, beta] = [leaf(channels, 1), leaf(channels, 2)];
+    const [runningMean, runningVar] = [gpu.zeros(channels), gpu.full(channels, 1)];
+    const options = { runningMean, runningVar, training: true, rate, rng: gpu.rng(5) };
+    return {
+      op: (x) => batchNormReluDropout(x, gamma, beta, options),
+      others: [gamma, beta, runningMean, runningVar],
+    };
+  },
+];
+
 const product = (m: number, n: number, k: number, options: wgrad.MatmulOptions): Row => [
   `matmul [${m}, ${n}, ${k}] ${JSON.stringify(options)}`,
   options.transposeA ? [k, m] : [m, k],
@@ -118,6 +146,9 @@ const rows: readonly Row[] = [
       normalization([3, 5, 2, channels], training),
       normalization([7, channels], training),
     ]),
+  ),
+  ...[0, 0.4].flatMap((rate) =>
+    [1, 3, 4, 8].map((channels) => normalizationReluDropout([3, 5, 2, channels], rate)),
   ),
   ...channelCounts.map((channels) => convolution(2, 4, channels, 9 - channels, { padding: 1 })),
   convolution(2, 6, 3, 4, { stride: 2 }),

@@ -1,15 +1,15 @@
-import {
-  batchMoments,
-  batchNormRunningMoments,
-  momentsBytes,
-  normalize,
-  normalizeAffineGrad,
-  normalizeInputGrad,
-} from "../../kernels/batch-norm.ts";
+import { normalize } from "../../kernels/batch-norm/batch-norm.ts";
+import type { BatchNormSize } from "../../kernels/batch-norm/columns.ts";
+import type { Gate } from "../../kernels/batch-norm/gate.ts";
+import { normalizeAffineGrad, normalizeInputGrad } from "../../kernels/batch-norm/gradient.ts";
+import { batchMoments, momentsBytes, runningAsMoments } from "../../kernels/batch-norm/moments.ts";
 import { formatShape } from "../shape.ts";
 import { type GradientSink, record } from "../tape.ts";
 import { emptyLike, type Tensor } from "../tensor.ts";
 import { requireFloat } from "./check.ts";
+
+const defaultMomentum = 0.1;
+const defaultEps = 2e-5;
 
 export interface BatchNormOptions {
   /** `[C]`; in training it moves by `momentum` towards the batch's mean. */
@@ -37,10 +37,30 @@ export interface BatchNormOptions {
  * @throws Error if a shape doesn't fit x, or `eps` or `momentum` is out of range
  */
 export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: BatchNormOptions): Tensor {
-  const { runningMean, runningVar, training, momentum = 0.1, eps = 2e-5 } = options;
-  requireFloat("batchNorm", "x", x);
+  const size = checkBatchNorm("batchNorm", x, gamma, beta, options);
+  const moments = momentsOf(x, options, size);
+  const y = emptyLike(x);
+  normalize(x.device, { x, moments, gamma, beta, y }, size);
+  return record("batchNorm", y, [x, gamma, beta], {
+    saves: [x, gamma],
+    temporaries: [moments],
+    backward: (dy, gradients) => {
+      batchNormBackward(gradients, { x, gamma, beta, dy, moments }, { ...size, training: options.training });
+    },
+  });
+}
+
+/** Checks what batch normalization is given. @internal @throws Error as `batchNorm` says */
+export function checkBatchNorm(
+  op: string,
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  { runningMean, runningVar, momentum = defaultMomentum, eps = defaultEps }: BatchNormOptions,
+): BatchNormSize {
+  requireFloat(op, "x", x);
   if (x.shape.length !== 2 && x.shape.length !== 4) {
-    throw new Error(`[batchNorm] 'x' must be [M, C] or [N, H, W, C], but got ${formatShape(x.shape)}`);
+    throw new Error(`[${op}] 'x' must be [M, C] or [N, H, W, C], but got ${formatShape(x.shape)}`);
   }
   const channels = x.shape.at(-1) ?? 1;
   const perChannel = { gamma, beta, runningMean, runningVar };
@@ -48,47 +68,48 @@ export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: Batch
     if (tensor?.shape.length === 1 && tensor.size === channels) continue;
     const got = tensor ? formatShape(tensor.shape) : "nothing";
     throw new Error(
-      `[batchNorm] '${name}' must be [${channels}] to match the channels of x ${formatShape(x.shape)}, but got ${got}`,
+      `[${op}] '${name}' must be [${channels}] to match the channels of x ${formatShape(x.shape)}, but got ${got}`,
     );
   }
-  if (!(eps > 0)) throw new Error(`[batchNorm] 'eps' must be positive, but got ${eps}`);
+  if (!(eps > 0)) throw new Error(`[${op}] 'eps' must be positive, but got ${eps}`);
   if (!(momentum >= 0 && momentum <= 1))
-    throw new Error(`[batchNorm] 'momentum' must lie in 0 to 1, but got ${momentum}`);
+    throw new Error(`[${op}] 'momentum' must lie in 0 to 1, but got ${momentum}`);
+  return { rows: x.size / channels, channels };
+}
 
-  const { device, gpu } = x;
-  const size = { rows: x.size / channels, channels };
-  const moments = gpu.temporary([3, channels]);
+/** The moments that normalise x, as a temporary. In training the running ones move. @internal */
+export function momentsOf(x: Tensor, options: BatchNormOptions, size: BatchNormSize): Tensor {
+  const { runningMean, runningVar, training, momentum = defaultMomentum, eps = defaultEps } = options;
+  const { channels } = size;
+  const moments = x.gpu.temporary([3, channels]);
   if (training) {
-    batchMoments(device, { x, moments, runningMean, runningVar }, { ...size, momentum, eps });
+    batchMoments(x.device, { x, moments, runningMean, runningVar }, { ...size, momentum, eps });
     runningMean.storage.version += 1;
     runningVar.storage.version += 1;
   } else {
-    batchNormRunningMoments(device, {
-      running_mean: runningMean,
-      running_var: runningVar,
-      moments,
-      n: channels,
-      eps,
-    });
+    runningAsMoments(x.device, { moments, runningMean, runningVar }, channels, eps);
   }
-  const y = emptyLike(x);
-  normalize(device, { x, moments, gamma, beta, y }, size);
+  return moments;
+}
 
-  return record("batchNorm", y, [x, gamma, beta], {
-    saves: [x, gamma],
-    temporaries: [moments],
-    backward: (dy, gradients) => {
-      const coefficients = device.allocate(momentsBytes(channels), "batch norm coefficients");
-      intoOrScratch(gradients, gamma, (dgamma) => {
-        intoOrScratch(gradients, beta, (dbeta) => {
-          const views = { x, dy, moments, gamma, dgamma, dbeta, coefficients };
-          normalizeAffineGrad(device, views, { ...size, training });
-        });
-      });
-      gradients.into(x, (dx) => normalizeInputGrad(device, { x, dy, moments, coefficients, dx }, size));
-      device.release(coefficients);
-    },
+/** The gradients of x, gamma and beta, where `dy` has passed `gate` if there is one. @internal */
+export function batchNormBackward(
+  gradients: GradientSink,
+  tensors: Readonly<Record<"x" | "gamma" | "beta" | "dy" | "moments", Tensor>>,
+  size: BatchNormSize & { readonly training: boolean },
+  gate?: Gate,
+): void {
+  const { x, gamma, beta, dy, moments } = tensors;
+  const { device } = x;
+  const coefficients = device.allocate(momentsBytes(size.channels), "batch norm coefficients");
+  intoOrScratch(gradients, gamma, (dgamma) => {
+    intoOrScratch(gradients, beta, (dbeta) => {
+      const views = { x, dy, moments, gamma, dgamma, dbeta, coefficients };
+      normalizeAffineGrad(device, views, size, gate);
+    });
   });
+  gradients.into(x, (dx) => normalizeInputGrad(device, { x, dy, moments, coefficients, dx }, size, gate));
+  device.release(coefficients);
 }
 
 /** A kernel that computes two gradients at once needs a place for each, also where one isn't wanted. */

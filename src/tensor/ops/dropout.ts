@@ -23,18 +23,10 @@ export interface DropoutOptions {
  * @throws Error if `rate` is out of range, or in training without `rng`
  */
 export function dropout(x: Tensor, options: DropoutOptions): Tensor {
-  const { rate, training, rng } = options;
   requireFloat("dropout", "x", x);
-  if (!(rate >= 0 && rate < 1)) {
-    throw new Error(`[dropout] 'rate' must be at least 0 and below 1, but got ${rate}`);
-  }
-  if (!training || rate === 0) return x;
-  if (!rng) {
-    throw new Error(
-      "[dropout] 'rng' is needed in training; make one with gpu.rng(seed) and use it for all layers",
-    );
-  }
-  const ticket = rng.draw();
+  const ticket = drawTicket("dropout", options);
+  if (!ticket) return x;
+  const { rate } = options;
   const y = emptyLike(x);
   const size = { count: x.size, rate };
   applyDropout(x.device, { x, ticket, y }, size);
@@ -43,4 +35,16 @@ export function dropout(x: Tensor, options: DropoutOptions): Tensor {
     backward: (dy, gradients) =>
       gradients.into(x, (dx) => applyDropout(x.device, { x: dy, ticket, y: dx }, size)),
   });
+}
+
+/** The next draw of the stream, or nothing where nothing is to be dropped. @internal @throws Error as `dropout` says */
+export function drawTicket(op: string, { rate, training, rng }: DropoutOptions): Tensor | undefined {
+  if (!(rate >= 0 && rate < 1)) {
+    throw new Error(`[${op}] 'rate' must be at least 0 and below 1, but got ${rate}`);
+  }
+  if (!training || rate === 0) return undefined;
+  if (rng) return rng.draw();
+  throw new Error(
+    `[${op}] 'rng' is needed in training; make one with gpu.rng(seed) and use it for all layers`,
+  );
 }

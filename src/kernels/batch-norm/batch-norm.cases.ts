@@ -1,5 +1,6 @@
-import type { Device } from "../gpu/device.ts";
-import type { KernelSource } from "../gpu/pipelines.ts";
+import type { Device } from "../../gpu/device.ts";
+import type { KernelSource } from "../../gpu/pipelines.ts";
+import { type KernelCase, noise, type ReferenceValues, values, view } from "../cases.ts";
 import {
   batchNormGradReference,
   batchNormReference,
@@ -7,33 +8,33 @@ import {
   momentsReference,
   runningReference,
 } from "./batch-norm.reference.ts";
+import { batchNormForward, batchNormForwardScalar, normalize } from "./batch-norm.ts";
+import type { BatchNormSize } from "./columns.ts";
 import {
-  type BatchNormSize,
-  batchMoments,
   batchNormAffineGrad,
   batchNormAffineGradScalar,
-  batchNormForward,
-  batchNormForwardScalar,
   batchNormGradientSums,
   batchNormGradientSumsScalar,
   batchNormInputGrad,
   batchNormInputGradScalar,
+  normalizeAffineGrad,
+  normalizeInputGrad,
+} from "./gradient.ts";
+import {
+  batchMoments,
   batchNormMoments,
   batchNormMomentsScalar,
   batchNormRunningMoments,
   batchNormStatistics,
   batchNormStatisticsScalar,
   momentsBytes,
-  normalize,
-  normalizeAffineGrad,
-  normalizeInputGrad,
-} from "./batch-norm.ts";
-import { type KernelCase, noise, type ReferenceValues, values, view } from "./cases.ts";
+  runningAsMoments,
+} from "./moments.ts";
 
-const eps = 2e-5;
-const momentum = 0.1;
+export const eps = 2e-5;
+export const momentum = 0.1;
 
-interface BatchNormCase extends BatchNormSize {
+export interface BatchNormCase extends BatchNormSize {
   readonly offset?: number;
   readonly bench?: boolean;
 }
@@ -63,7 +64,7 @@ const scalarGrad: KernelSource[] = [
   batchNormInputGradScalar,
 ];
 
-function inputs({ rows, channels, offset = 0 }: BatchNormCase) {
+export function inputs({ rows, channels, offset = 0 }: BatchNormCase) {
   return {
     x: noise(rows * channels, 1).map((value) => Math.fround(value + offset)),
     dy: noise(rows * channels, 2),
@@ -75,7 +76,7 @@ function inputs({ rows, channels, offset = 0 }: BatchNormCase) {
 }
 
 /** Runs `fn` with room for moments and coefficients. */
-function withScratch(
+export function withScratch(
   device: Device,
   { channels }: BatchNormSize,
   fn: (scratch: {
@@ -90,7 +91,7 @@ function withScratch(
   device.release(coefficients);
 }
 
-function runningMoments(given: ReferenceValues): Moments {
+export function runningMoments(given: ReferenceValues): Moments {
   return {
     mean: Float64Array.from(values(given, "runningMean")),
     variance: Float64Array.from(values(given, "runningVar")),
@@ -141,8 +142,7 @@ export const batchNormCases: KernelCase[] = sizes.flatMap((size) => {
         if (training) {
           batchMoments(device, { x, moments, runningMean, runningVar }, { ...size, eps, momentum });
         } else {
-          const running = { running_mean: runningMean, running_var: runningVar };
-          batchNormRunningMoments(device, { ...running, moments, n: channels, eps });
+          runningAsMoments(device, { moments, runningMean, runningVar }, channels, eps);
         }
         const affine = {
           gamma: view(views, "gamma"),
