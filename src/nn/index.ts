@@ -10,6 +10,7 @@ export {
 } from "./init.ts";
 export {
   BatchNorm,
+  type BatchNormForwardOptions,
   type BatchNormLayerOptions,
   Conv2d,
   type Conv2dLayerOptions,

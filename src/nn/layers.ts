@@ -2,6 +2,7 @@
 import type { Gpu } from "../tensor/gpu.ts";
 import { add } from "../tensor/ops/arithmetic.ts";
 import { batchNorm } from "../tensor/ops/batch-norm.ts";
+import { batchNormReluDropout } from "../tensor/ops/batch-norm-relu-dropout.ts";
 import { conv2d } from "../tensor/ops/conv2d.ts";
 import { dropout } from "../tensor/ops/dropout.ts";
 import { matmul } from "../tensor/ops/matmul.ts";
@@ -115,6 +116,11 @@ export interface BatchNormLayerOptions {
   readonly eps?: number;
 }
 
+export interface BatchNormForwardOptions extends ForwardOptions {
+  /** Apply ReLU to the result, and then this dropout layer if there is one: `batchNormReluDropout`, cheaper than layers of their own. */
+  readonly relu?: { readonly dropout?: Dropout | undefined };
+}
+
 /**
  * `batchNorm` over the last axis of `[M, C]` or `[N, H, W, C]`, with parameters `gamma` (1 at first) and `beta` (0), and buffers
  * `runningMean` (0) and `runningVar` (1).
@@ -139,9 +145,12 @@ export class BatchNorm extends Module {
     this.eps = eps;
   }
 
-  forward(x: Tensor, { training = false }: ForwardOptions = {}): Tensor {
+  forward(x: Tensor, { training = false, relu: then }: BatchNormForwardOptions = {}): Tensor {
     const { gamma, beta, runningMean, runningVar, momentum, eps } = this;
-    return batchNorm(x, gamma, beta, { runningMean, runningVar, training, momentum, eps });
+    const statistics = { runningMean, runningVar, training, momentum, eps };
+    if (!then) return batchNorm(x, gamma, beta, statistics);
+    const { rate = 0, rng } = then.dropout ?? {};
+    return batchNormReluDropout(x, gamma, beta, { ...statistics, rate, rng });
   }
 }
 

@@ -167,7 +167,7 @@ describe("errors in a model", () => {
     const { norm } = vgg.head;
     Object.assign(norm, { gamma: gpu.full([3], 1) });
     expect(() => vgg.forward(gpu.zeros([2, 32, 32, 3]))).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [batchNorm] 'gamma' must be [8] to match the channels of x [2, 8], but got [3] (in head.norm)]`,
+      `[Error: [batchNormReluDropout] 'gamma' must be [8] to match the channels of x [2, 8], but got [3] (in head.norm)]`,
     );
   });
 

@@ -4,7 +4,6 @@
  */
 import { Arena } from "../../tensor/arena.ts";
 import type { Gpu } from "../../tensor/gpu.ts";
-import { relu } from "../../tensor/ops/relu.ts";
 import type { Rng } from "../../tensor/rng.ts";
 import { formatShape } from "../../tensor/shape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -110,8 +109,7 @@ class Block extends Module {
   }
 
   forward(x: Tensor, options: ForwardOptions = {}): Tensor {
-    const y = relu(this.norm.forward(this.conv.forward(x), options));
-    return this.dropout?.forward(y, options) ?? y;
+    return this.norm.forward(this.conv.forward(x), { ...options, relu: { dropout: this.dropout } });
   }
 }
 
@@ -131,8 +129,8 @@ class Head extends Module {
   }
 
   forward(x: Tensor, options: ForwardOptions = {}): Tensor {
-    const drop = (y: Tensor) => this.dropout?.forward(y, options) ?? y;
-    const hidden = this.fc1.forward(drop(this.flatten.forward(x)));
-    return this.fc2.forward(drop(relu(this.norm.forward(hidden, options))));
+    const features = this.flatten.forward(x);
+    const hidden = this.fc1.forward(this.dropout?.forward(features, options) ?? features);
+    return this.fc2.forward(this.norm.forward(hidden, { ...options, relu: { dropout: this.dropout } }));
   }
 }
