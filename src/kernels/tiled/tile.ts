@@ -5,7 +5,7 @@
  * four vec4s of storage along the axis that is contiguous there, stored as vec4s along rows (or columns), so blocks whose axis is k are turned round in
  * registers. What lies outside is stored as zeros, so the loop over k has nothing to check. An invocation then holds `rowsHeld x columnsHeld` sums in
  * registers: 8 x 8 takes 4 vec4s of workgroup memory for 64 multiply-adds, 4 x 4 takes 2 for 16. Four steps of k are written out, and no sum is in an array:
- * compilers don't unroll loops that Dawn has made safe for them (gpu.cpp on an M1 Max: 476 GFLOP/s with loops, 1288 without).
+ * compilers don't unroll the loops that Dawn has made finite for them (gpu.cpp #11 on an M2 Pro: 476 GFLOP/s with loops, 1288 without).
  *
  * Both tiles are `[depth/4][4][extent/4]` vec4s. Neighbouring invocations read neighbouring vec4s; after every four steps of k some are left out, so that the
  * invocations that store blocks of different k at the same time meet different banks, too.
