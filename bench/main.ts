@@ -4,7 +4,7 @@ import Table from "cli-table3";
 import { Command } from "commander";
 import { createGpu, type Gpu } from "wgrad";
 import { allCases } from "../src/kernels/all.cases.ts";
-import type { HostValues, KernelCase } from "../src/kernels/cases.ts";
+import type { HostValues, KernelCase, ReferenceValues } from "../src/kernels/cases.ts";
 import { firstError, runCase } from "../src/testing/run-case.ts";
 import { largerPeaks, measurePeaks, type Peaks } from "./peaks.ts";
 import { plotRoofline } from "./plots.ts";
@@ -15,6 +15,7 @@ interface Measured {
   readonly ms: number;
   /** Half the distance between the quartiles, relative to the median. */
   readonly spread: number;
+  readonly samples: number;
   readonly gflops: number | null;
   readonly gigabytesPerSecond: number | null;
 }
@@ -52,27 +53,44 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
   console.log(`Device: ${device}, subgroup size ${subgroupSize || "varies"}`);
   const before = await measurePeaks(gpu.device);
 
-  const sampling = options.quick ? { samples: 3, leastMs: 10 } : {};
-  const measured: Measured[] = [];
+  const sampling = options.quick ? { samples: 3, leastMs: 10, mostMs: 500 } : { mostMs: 1500 };
+  const measured = new Map<KernelCase, Measured>();
   const wrong: string[] = [];
-  let checked = 0;
-  for (const kernelCase of cases) {
-    if (kernelCase.skip?.(gpu.device) !== undefined) continue;
-    const error = await check(gpu, kernelCase);
-    checked += 1;
-    if (error) wrong.push(`${kernelCase.name}: ${error}`);
-    else if (kernelCase.bench || options.odd) measured.push(await time(gpu, kernelCase, sampling));
+  const count = { cases: 0, elements: 0, references: 0 };
+  const seconds = new Stopwatch();
+  for (const [reference, group] of byProblem(cases)) {
+    // The references take longer than the kernels.
+    let expected: ReferenceValues | undefined;
+    for (const kernelCase of group) {
+      if (kernelCase.skip?.(gpu.device) !== undefined) continue;
+      expected ??= await seconds.of("references", reference);
+      const known = expected;
+      const error = await seconds.of("checks", () => check(gpu, kernelCase, known));
+      count.cases += 1;
+      count.elements += Object.values(expected).reduce((sum, { length }) => sum + length, 0);
+      if (error) wrong.push(`${kernelCase.name}: ${error}`);
+      else if (kernelCase.bench || options.odd)
+        measured.set(kernelCase, await seconds.of("timing", () => time(gpu, kernelCase, sampling)));
+    }
+    if (expected) count.references += 1;
   }
   const peaks = largerPeaks(before, await measurePeaks(gpu.device));
   gpu.destroy();
 
-  const rows = measured.map((row): Row => ({ ...row, percentOfPeak: percentOf(peaks, row) }));
+  const rows = cases.flatMap((kernelCase): Row[] => {
+    const row = measured.get(kernelCase);
+    return row ? [{ ...row, percentOfPeak: percentOf(peaks, row) }] : [];
+  });
   console.log(
     `Peaks measured before and after, the larger: ${peaks.gflops.toFixed(0)} GFLOP/s, ` +
       `${peaks.gigabytesPerSecond.toFixed(1)} GB/s through storage buffers`,
   );
   console.log(format(rows));
-  console.log(`${checked} cases checked against float64, ${wrong.length} wrong`);
+  console.log(
+    `${count.cases} cases, of ${count.references} problems, checked against float64: every element of every output, ` +
+      `${count.elements.toLocaleString("en")} in all, and the guard words around them; ${wrong.length} wrong`,
+  );
+  console.log(`Seconds: ${seconds}`);
   for (const line of wrong) console.error(`wrong, not timed: ${line}`);
   if (options.json)
     writeFileSync(options.json, `${JSON.stringify({ device: gpu.info, peaks, rows }, null, 2)}\n`);
@@ -80,10 +98,42 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
   return wrong.length > 0 ? 1 : 0;
 }
 
-async function check(gpu: Gpu, kernelCase: KernelCase): Promise<string | undefined> {
+/** Adds up how long parts of the run take. */
+class Stopwatch {
+  readonly #sums = new Map<string, number>();
+
+  async of<T>(part: string, work: () => T | Promise<T>): Promise<T> {
+    const start = performance.now();
+    const result = await work();
+    this.#sums.set(part, (this.#sums.get(part) ?? 0) + (performance.now() - start) / 1000);
+    return result;
+  }
+
+  toString(): string {
+    return [...this.#sums].map(([part, sum]) => `${part} ${sum.toFixed(0)}`).join(", ");
+  }
+}
+
+/** Cases that share inputs and reference, such as the configurations of a family, with that reference. */
+function byProblem(cases: readonly KernelCase[]): [() => ReferenceValues, KernelCase[]][] {
+  const groups = new Map<string, [() => ReferenceValues, KernelCase[]]>();
+  for (const kernelCase of cases) {
+    const { name, problem = name } = kernelCase;
+    const group = groups.get(problem);
+    if (group) group[1].push(kernelCase);
+    else groups.set(problem, [() => kernelCase.reference(kernelCase.inputs()), [kernelCase]]);
+  }
+  return [...groups.values()];
+}
+
+async function check(
+  gpu: Gpu,
+  kernelCase: KernelCase,
+  expected: ReferenceValues,
+): Promise<string | undefined> {
   const { outputs, overrun } = await runCase(gpu.device, kernelCase);
   if (overrun.length > 0) return `writes around ${overrun.join(", ")}`;
-  return firstError(kernelCase, outputs, kernelCase.reference(kernelCase.inputs()));
+  return firstError(kernelCase, outputs, expected);
 }
 
 async function time(gpu: Gpu, kernelCase: KernelCase, options: SampleOptions): Promise<Measured> {
@@ -105,6 +155,7 @@ async function time(gpu: Gpu, kernelCase: KernelCase, options: SampleOptions): P
     name: kernelCase.name,
     ms,
     spread: spreadOf(times),
+    samples: times.length,
     gflops: kernelCase.flops === undefined ? null : kernelCase.flops / ms / 1e6,
     gigabytesPerSecond: kernelCase.bytes === undefined ? null : kernelCase.bytes / ms / 1e6,
   };
@@ -120,8 +171,8 @@ function percentOf(peaks: Peaks, row: Measured): number | null {
 
 function format(rows: readonly Row[]): string {
   const table = new Table({
-    head: ["kernel", "median ms", "± %", "GFLOP/s", "GB/s", "% of peak"],
-    colAligns: ["left", "right", "right", "right", "right", "right"],
+    head: ["kernel", "median ms", "± %", "samples", "GFLOP/s", "GB/s", "% of peak"],
+    colAligns: ["left", "right", "right", "right", "right", "right", "right"],
     style: { head: [], border: [], compact: true },
   });
   for (const row of rows) {
@@ -129,6 +180,7 @@ function format(rows: readonly Row[]): string {
       row.name,
       row.ms.toPrecision(3),
       (100 * row.spread).toFixed(0),
+      row.samples,
       row.gflops?.toPrecision(3) ?? "",
       row.gigabytesPerSecond?.toPrecision(3) ?? "",
       row.percentOfPeak?.toFixed(0) ?? "",

@@ -8,19 +8,23 @@ export interface SampleOptions {
   readonly samples?: number;
   /** The least milliseconds of one sample. */
   readonly leastMs?: number;
+  /** About what all samples may take: slow launches get fewer, in the end only the first one. */
+  readonly mostMs?: number;
 }
 
 /** Milliseconds per launch, one number a sample, after a launch that compiles and warms up. */
 export async function sample(
   device: Device,
   launch: () => void,
-  { samples = 7, leastMs = 40 }: SampleOptions = {},
+  { samples = 7, leastMs = 40, mostMs = Number.POSITIVE_INFINITY }: SampleOptions = {},
 ): Promise<number[]> {
-  await timed(device, launch, 1);
+  const warmUp = await timed(device, launch, 1);
+  if (warmUp > mostMs) return [warmUp];
   const first = await timed(device, launch, 1);
   const repeats = Math.max(1, Math.min(1000, Math.ceil(leastMs / first)));
+  const affordable = Math.max(1, Math.floor(mostMs / (repeats * first)));
   const times: number[] = [];
-  for (let k = 0; k < samples; k++) times.push(await timed(device, launch, repeats));
+  for (let k = 0; k < Math.min(samples, affordable); k++) times.push(await timed(device, launch, repeats));
   return times;
 }
 

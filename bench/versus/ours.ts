@@ -11,7 +11,7 @@ import {
   sum,
   type Tensor,
 } from "wgrad";
-import { conv2dInputGrad, conv2dWeightGrad } from "../../src/kernels/conv2d/conv2d.ts";
+import { conv2dBackward } from "../../src/kernels/conv2d/conv2d.ts";
 import type { Values, Work } from "./work.ts";
 import { vggTraining } from "./work.ts";
 
@@ -57,12 +57,12 @@ async function prepareConvolution(
     forward: () => ({ y: conv2d(x, weight, { padding: 1 }) }),
     "input-grad": () => {
       const dx = gpu.empty(x.shape);
-      conv2dInputGrad(gpu.device, { shape, dy: dy.storage, weight: weight.storage, dx: dx.storage });
+      conv2dBackward(gpu.device, { shape, x, weight, dy, dx });
       return { dx };
     },
     "weight-grad": () => {
       const dweight = gpu.empty(weight.shape);
-      conv2dWeightGrad(gpu.device, { shape, x: x.storage, dy: dy.storage, dweight: dweight.storage });
+      conv2dBackward(gpu.device, { shape, x, weight, dy, dweight });
       return { dweight };
     },
   };

@@ -13,6 +13,8 @@ export type ReferenceValues = Readonly<Record<string, ArrayLike<number>>>;
 export interface KernelCase {
   /** Family and parameters, such as `relu_forward [3, 5, 7, 2]`. */
   readonly name: string;
+  /** Equal for cases of the same inputs and reference, such as the configurations of a family: benchmarks compute it once. */
+  readonly problem?: string;
   /** The kernels that the launch runs. A kernel that no case covers fails a test. */
   readonly covers: readonly KernelSource[];
   /** Host data of each input; f32, i32 or u32 by its type. The same at every call. */

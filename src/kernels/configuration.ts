@@ -3,14 +3,14 @@
  *
  * *plain* is right everywhere and the oracle of the others. *subgroup* is for software Vulkan, where a workgroup of one subgroup
  * keeps its accumulators in registers and takes values from its neighbours; it needs subgroups of one known size. *tiled* is for GPUs: workgroups share tiles
- * in workgroup memory, which costs a CPU a switch of fibres for every barrier.
+ * in workgroup memory, which costs a CPU a switch of fibres for every barrier. *winograd* is subgroup, with Winograd's algorithm where it's faster.
  */
 import type { Device } from "../gpu/device.ts";
 
 /** The configurations of each family. */
 export const configurationNames = {
   gemm: ["plain", "subgroup", "tiled"],
-  conv2d: ["plain", "subgroup", "tiled"],
+  conv2d: ["plain", "subgroup", "tiled", "winograd"],
 } as const;
 
 export type ConfigurableFamily = keyof typeof configurationNames;
@@ -49,24 +49,25 @@ export function chooseConfiguration<F extends ConfigurableFamily>(
   return decided;
 }
 
-/** What suits the adapter: tiled on a GPU; on a CPU subgroup, or plain where the subgroup kernels can't run. */
-function preferred(device: Device): "plain" | "subgroup" | "tiled" {
+/** What suits the adapter: tiled on a GPU; on a CPU the subgroup kernels, or plain where they can't run. */
+function preferred(device: Device, family: ConfigurableFamily): string {
   if (!device.info.isSoftware) return "tiled";
-  return subgroupObstacle(device) ? "plain" : "subgroup";
+  if (subgroupObstacle(device)) return "plain";
+  return family === "conv2d" ? "winograd" : "subgroup";
 }
 
 function decide<F extends ConfigurableFamily>(device: Device, family: F): ConfigurationOf<F> {
-  const wanted = device.configurations[family] ?? preferred(device);
+  const wanted = device.configurations[family] ?? preferred(device, family);
   if (!isConfigurationOf(family, wanted)) {
     const names = configurationNames[family].map((name) => `"${name}"`);
     throw new Error(
       `[${family}] 'configurations.${family}' must be ${names.slice(0, -1).join(", ")} or ${names.at(-1)}, but got "${wanted}"`,
     );
   }
-  const obstacle = wanted === "subgroup" ? subgroupObstacle(device) : undefined;
+  const obstacle = wanted === "subgroup" || wanted === "winograd" ? subgroupObstacle(device) : undefined;
   if (obstacle) {
     throw new Error(
-      `[${family}] the configuration "subgroup" can't run on this adapter: ${obstacle}; ` +
+      `[${family}] the configuration "${wanted}" can't run on this adapter: ${obstacle}; ` +
         `leave 'configurations.${family}' out or use "plain"`,
     );
   }

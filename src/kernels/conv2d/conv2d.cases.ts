@@ -1,6 +1,6 @@
 import type { Device } from "../../gpu/device.ts";
 import { type KernelCase, noise, values, view } from "../cases.ts";
-import { type ConfigurationOf, configurationNames, subgroupObstacle } from "../configuration.ts";
+import { subgroupObstacle } from "../configuration.ts";
 import { type TilePlan, tiles } from "../tiled/plan.ts";
 import { tileName } from "../tiled/tile.ts";
 import {
@@ -8,11 +8,18 @@ import {
   conv2dInputGradReference,
   conv2dWeightGradReference,
 } from "./conv2d.reference.ts";
-import { type Conv2dConfiguration, conv2dConfigurations } from "./conv2d.ts";
+import { type Conv2dConfiguration, conv2dConfigurations, type DirectConfiguration } from "./conv2d.ts";
 import { padChannels, unpadChannels } from "./pack.ts";
 import { conv2dForwardPlain, conv2dInputGradPlain, conv2dWeightGradPlain } from "./plain.ts";
 import { type Conv2dShape, outputExtents, sizesOf } from "./shape.ts";
 import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled } from "./tiled.ts";
+import {
+  chooseAlgorithm,
+  growthOfRoundings,
+  type TileAlgorithm,
+  tileAlgorithms,
+} from "./winograd/algorithm.ts";
+import { launchBackwardWinograd, launchForwardWinograd } from "./winograd/winograd.ts";
 
 type Row = readonly [
   n: number,
@@ -74,38 +81,50 @@ const skip = {
   tiled: () => undefined,
 };
 
-function tolerance(terms: number) {
+function directTolerance(terms: number): Tolerance {
   return {
     relative: (2 + Math.sqrt(terms)) * 2 ** -23,
     why: `${terms} roundings of 2^-24 of a partial sum, of random sign: their root; twice that for the worst element`,
   };
 }
 
-function conv2dCases(
-  configuration: ConfigurationOf<"conv2d">,
-  shape: Conv2dShape,
-  bench: boolean,
-  variant = "",
-  launch: Conv2dConfiguration = conv2dConfigurations[configuration],
-): KernelCase[] {
+type Tolerance = Exclude<KernelCase["tolerance"], "exact">;
+
+interface Variant {
+  readonly title: string;
+  readonly launch: Conv2dConfiguration;
+  readonly skip: (device: Device) => string | undefined;
+  /** From the number of terms of a sum. */
+  readonly tolerance: (terms: number) => Tolerance;
+}
+
+const direct = (configuration: DirectConfiguration): Variant => ({
+  title: configuration,
+  launch: conv2dConfigurations[configuration],
+  skip: skip[configuration],
+  tolerance: directTolerance,
+});
+
+function conv2dCases(variant: Variant, shape: Conv2dShape, bench: boolean): KernelCase[] {
+  const { title, launch, tolerance } = variant;
   const { n, h, w, ci, co, kh, kw, stride, paddingH, paddingW } = shape;
   const { ho, wo } = outputExtents(shape);
   const sizes = sizesOf(shape);
   // Kernels generated for each tile aren't exported and need no entry.
   const padding = ci % 4 === 0 || co % 4 === 0 ? [] : [padChannels, unpadChannels];
   const work = {
-    skip: skip[configuration],
+    skip: variant.skip,
     bench,
     flops: 2 * sizes.y * kh * kw * ci,
     bytes: 4 * (sizes.x + sizes.weight + sizes.y),
   };
   const geometry = `stride ${stride} padding [${paddingH}, ${paddingW}]`;
-  const title = `${configuration}${variant}`;
   const text = `[${n}, ${h}, ${w}, ${ci}] * [${co}, ${kh}, ${kw}, ${ci}] ${geometry}`;
   return [
     {
       name: `conv2d_forward ${title} ${text}`,
-      covers: configuration === "plain" ? [conv2dForwardPlain] : padding,
+      problem: `conv2d_forward ${text}`,
+      covers: title === "plain" ? [conv2dForwardPlain] : padding,
       inputs: () => ({ x: noise(sizes.x, 1), weight: noise(sizes.weight, 2) }),
       outputs: { y: sizes.y },
       launch: (device, views) =>
@@ -123,7 +142,8 @@ function conv2dCases(
     },
     {
       name: `conv2d_input_grad ${title} ${text}`,
-      covers: configuration === "plain" ? [conv2dInputGradPlain] : padding,
+      problem: `conv2d_input_grad ${text}`,
+      covers: title === "plain" ? [conv2dInputGradPlain] : padding,
       inputs: () => ({ dy: noise(sizes.y, 1), weight: noise(sizes.weight, 2) }),
       outputs: { dx: sizes.x },
       launch: (device, views) =>
@@ -141,7 +161,8 @@ function conv2dCases(
     },
     {
       name: `conv2d_weight_grad ${title} ${text}`,
-      covers: configuration === "plain" ? [conv2dWeightGradPlain] : padding,
+      problem: `conv2d_weight_grad ${text}`,
+      covers: title === "plain" ? [conv2dWeightGradPlain] : padding,
       inputs: () => ({ x: noise(sizes.x, 1), dy: noise(sizes.y, 2) }),
       outputs: { dweight: sizes.weight },
       launch: (device, views) =>
@@ -186,14 +207,63 @@ const tiledWith = (plan: TilePlan): Conv2dConfiguration => ({
   weightGrad: (device, args) => launchWeightGradTiled(device, args, plan),
 });
 
+/** Roundings of the transforms grow with their matrices. */
+const winograd = (algorithm: TileAlgorithm): Variant => {
+  const growth = growthOfRoundings(algorithm);
+  return {
+    title: `winograd ${algorithm.name}`,
+    launch: {
+      forward: (device, args) => launchForwardWinograd(device, args, algorithm),
+      // dx doesn't need x, nor dweight the weights.
+      inputGrad: (device, args) => launchBackwardWinograd(device, { x: args.dy, ...args }, algorithm),
+      weightGrad: (device, args) => launchBackwardWinograd(device, { weight: args.dy, ...args }, algorithm),
+    },
+    skip: subgroupObstacle,
+    tolerance: (terms) => {
+      const { relative, why } = directTolerance(terms);
+      return { relative: growth * relative, why: `${why}; transforms let them grow by ${growth.toFixed(1)}` };
+    },
+  };
+};
+
+/** Images smaller, larger and as large as a tile; channels that leave vec4s and panels incomplete; every padding. */
+const winogradShapes = (
+  [
+    [1, 1, 1, 1, 1, 1],
+    [2, 7, 5, 4, 8, 1],
+    [1, 5, 9, 3, 5, 1],
+    [5, 4, 4, 32, 36, 1],
+    [37, 3, 3, 12, 20, 1],
+    [1, 10, 6, 40, 4, 0],
+    [2, 6, 6, 7, 9, 2],
+    [3, 8, 8, 8, 68, 1],
+    [2, 130, 131, 4, 4, 1],
+  ] as const
+).map(([n, h, w, ci, co, padding]) => shapeOf([n, h, w, ci, co, 3, 3, 1, padding, padding]));
+const pairShapes = [
+  shapeOf([1, 2, 2, 3, 5, 3, 3, 1, 1, 1]),
+  shapeOf([9, 2, 2, 36, 68, 3, 3, 1, 1, 1]),
+  shapeOf([33, 2, 2, 8, 4, 3, 3, 1, 1, 1]),
+];
+
 export const conv2dFamilyCases: readonly KernelCase[] = [
-  ...configurationNames.conv2d.flatMap((configuration) => [
-    ...oddShapes.flatMap((shape) => conv2dCases(configuration, shape, false)),
-    ...vggShapes.flatMap((shape) => conv2dCases(configuration, shape, true)),
+  ...(["plain", "subgroup", "tiled"] as const).flatMap((configuration) => [
+    ...oddShapes.flatMap((shape) => conv2dCases(direct(configuration), shape, false)),
+    ...vggShapes.flatMap((shape) => conv2dCases(direct(configuration), shape, true)),
   ]),
   ...tiledPlans.flatMap((plan) =>
-    overTiles.flatMap((shape) =>
-      conv2dCases("tiled", shape, false, ` ${tileName(plan.tile)} in ${plan.splits}`, tiledWith(plan)),
+    overTiles.flatMap((shape) => {
+      const title = `tiled ${tileName(plan.tile)} in ${plan.splits}`;
+      return conv2dCases({ ...direct("tiled"), title, launch: tiledWith(plan) }, shape, false);
+    }),
+  ),
+  ...tileAlgorithms.flatMap((algorithm) =>
+    (algorithm.name === "pair" ? pairShapes : winogradShapes).flatMap((shape) =>
+      conv2dCases(winograd(algorithm), shape, false),
     ),
   ),
+  ...vggShapes.flatMap((shape) => {
+    const algorithm = shape.ci > 3 ? chooseAlgorithm(shape) : undefined;
+    return algorithm ? conv2dCases(winograd(algorithm), shape, true) : [];
+  }),
 ];

@@ -15,12 +15,38 @@ import {
   suitsSubgroup,
 } from "./subgroup.ts";
 import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled, suitsTiled } from "./tiled.ts";
+import {
+  chooseWinograd,
+  keptBytes,
+  launchBackwardWinograd,
+  launchForwardWinograd,
+  type WinogradChoice,
+} from "./winograd/winograd.ts";
+
+/** What forward leaves for the gradients: x and weights as the configuration transforms them. */
+export interface Conv2dKept {
+  readonly input?: BufferView | undefined;
+  readonly weight?: BufferView | undefined;
+}
 
 export interface ForwardArguments {
   readonly shape: Conv2dShape;
   readonly x: BufferView;
   readonly weight: BufferView;
   readonly y: BufferView;
+  /** Overwritten. */
+  readonly kept?: Conv2dKept;
+}
+
+export interface BackwardArguments {
+  readonly shape: Conv2dShape;
+  readonly x: BufferView;
+  readonly weight: BufferView;
+  readonly dy: BufferView;
+  readonly dx?: BufferView | undefined;
+  readonly dweight?: BufferView | undefined;
+  /** From the forward with the same x and weights. */
+  readonly kept?: Conv2dKept;
 }
 
 export interface InputGradArguments {
@@ -43,7 +69,10 @@ export interface Conv2dConfiguration {
   weightGrad(device: Device, args: WeightGradArguments): void;
 }
 
-export const conv2dConfigurations: Readonly<Record<ConfigurationOf<"conv2d">, Conv2dConfiguration>> = {
+/** Those that compute by the definition; "winograd" takes subgroup where Winograd's algorithm doesn't pay. */
+export type DirectConfiguration = Exclude<ConfigurationOf<"conv2d">, "winograd">;
+
+export const conv2dConfigurations: Readonly<Record<DirectConfiguration, Conv2dConfiguration>> = {
   plain: {
     forward: launchForwardPlain,
     inputGrad: launchInputGradPlain,
@@ -61,29 +90,51 @@ export const conv2dConfigurations: Readonly<Record<ConfigurationOf<"conv2d">, Co
   },
 };
 
-const suits: Readonly<Record<ConfigurationOf<"conv2d">, (device: Device, shape: Conv2dShape) => boolean>> = {
+const suits: Readonly<Record<DirectConfiguration, (device: Device, shape: Conv2dShape) => boolean>> = {
   plain: () => true,
   subgroup: suitsSubgroup,
   tiled: suitsTiled,
 };
 
-/** The adapter's configuration; plain where that one's copies would be too large for a binding. */
-function configurationFor(device: Device, shape: Conv2dShape): Conv2dConfiguration {
+/** The direct kernels for a shape; plain where the configuration's copies would be too large for a binding. */
+function directFor(device: Device, shape: Conv2dShape): Conv2dConfiguration {
   const configuration = chooseConfiguration(device, "conv2d");
-  return conv2dConfigurations[suits[configuration](device, shape) ? configuration : "plain"];
+  const direct = configuration === "winograd" ? "subgroup" : configuration;
+  return conv2dConfigurations[suits[direct](device, shape) ? direct : "plain"];
+}
+
+function winogradFor(device: Device, shape: Conv2dShape): WinogradChoice | undefined {
+  return chooseConfiguration(device, "conv2d") === "winograd" ? chooseWinograd(device, shape) : undefined;
+}
+
+/** Bytes of what forward can keep for the gradients; 0 of what it has no use for. */
+export function conv2dKeptBytes(device: Device, shape: Conv2dShape): { input: number; weight: number } {
+  const winograd = winogradFor(device, shape);
+  return winograd ? keptBytes(device, shape, winograd) : { input: 0, weight: 0 };
 }
 
 /** y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy stride - padding + ky, ox stride - padding + kx, ci] weight[co, ky, kx, ci]. */
 export function conv2dForward(device: Device, args: ForwardArguments): void {
-  configurationFor(device, args.shape).forward(device, args);
+  const winograd = winogradFor(device, args.shape);
+  if (winograd) launchForwardWinograd(device, args, winograd.algorithm);
+  else directFor(device, args.shape).forward(device, args);
 }
 
-/** dx from dy: the transposed convolution with the same weights. */
-export function conv2dInputGrad(device: Device, args: InputGradArguments): void {
-  configurationFor(device, args.shape).inputGrad(device, args);
-}
-
-/** dweight[co, ky, kx, ci] = sum over n, oy, ox of dy x. Right from 65,536 images on, too. */
-export function conv2dWeightGrad(device: Device, args: WeightGradArguments): void {
-  configurationFor(device, args.shape).weightGrad(device, args);
+/**
+ * The gradients that are asked for: dx, the transposed convolution of dy with the same weights; dweight[co, ky, kx, ci] = sum over n, oy, ox of dy x,
+ * right from 65,536 images on, too.
+ */
+export function conv2dBackward(device: Device, args: BackwardArguments): void {
+  const { shape, x, weight, dy, dx, dweight } = args;
+  const direct = directFor(device, shape);
+  const winograd = winogradFor(device, shape);
+  const directWeightGrad = winograd?.weightGrad ? undefined : dweight;
+  if (winograd && (dx || !directWeightGrad))
+    launchBackwardWinograd(
+      device,
+      { ...args, dweight: directWeightGrad ? undefined : dweight },
+      winograd.algorithm,
+    );
+  else if (dx) direct.inputGrad(device, { shape, dy, weight, dx });
+  if (directWeightGrad) direct.weightGrad(device, { shape, x, dy, dweight: directWeightGrad });
 }

@@ -57,6 +57,7 @@ function gemmCase(
   const letters = `${transposeA ? "t" : "n"}${transposeB ? "t" : "n"}`;
   return {
     name: `gemm ${configuration}${variant} ${letters} [${m}, ${k}] x [${k}, ${n}]`,
+    problem: `gemm ${letters} [${m}, ${k}] x [${k}, ${n}]`,
     covers: covered[configuration],
     inputs: () => ({ a: noise(m * k, 1), b: noise(k * n, 2) }),
     outputs: { y: m * n },

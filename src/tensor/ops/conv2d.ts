@@ -1,9 +1,9 @@
 import { biasAdd } from "../../kernels/bias.ts";
 import { channelSum } from "../../kernels/channel-sum.ts";
-import { conv2dForward, conv2dInputGrad, conv2dWeightGrad } from "../../kernels/conv2d/conv2d.ts";
+import { conv2dBackward, conv2dForward, conv2dKeptBytes } from "../../kernels/conv2d/conv2d.ts";
 import { type Conv2dShape, outputExtents } from "../../kernels/conv2d/shape.ts";
 import { formatShape } from "../shape.ts";
-import { record } from "../tape.ts";
+import { record, willRecord } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 
 export interface Conv2dOptions {
@@ -32,19 +32,33 @@ export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): 
   const { ho, wo } = outputExtents(shape);
   const { device } = x;
   const y = x.gpu.empty([shape.n, ho, wo, shape.co]);
-  conv2dForward(device, { shape, x, weight, y });
+  const kept = willRecord(x, weight) ? keep(x, weight, shape) : {};
+  conv2dForward(device, { shape, x, weight, y, kept });
   if (bias) biasAdd(device, { bias, y, n: y.size, channels: shape.co });
   return record("conv2d", y, bias ? [x, weight, bias] : [x, weight], {
     saves: [x, weight],
+    temporaries: Object.values(kept),
     backward: (dy, gradients) => {
-      gradients.into(x, (dx) => conv2dInputGrad(device, { shape, dy, weight, dx }));
-      gradients.into(weight, (dweight) => conv2dWeightGrad(device, { shape, x, dy, dweight }));
+      const launch = (dx?: Tensor, dweight?: Tensor) =>
+        conv2dBackward(device, { shape, x, weight, dy, dx, dweight, kept });
+      if (!gradients.wants(weight)) gradients.into(x, (dx) => launch(dx));
+      else if (!gradients.wants(x)) gradients.into(weight, (dweight) => launch(undefined, dweight));
+      else gradients.into(x, (dx) => gradients.into(weight, (dweight) => launch(dx, dweight)));
       if (!bias) return;
       gradients.into(bias, (dbias) =>
         channelSum(device, { x: dy, y: dbias, rows: shape.n * ho * wo, channels: shape.co }),
       );
     },
   });
+}
+
+/** Places for what forward leaves for the gradients. */
+function keep(x: Tensor, weight: Tensor, shape: Conv2dShape): { input?: Tensor; weight?: Tensor } {
+  const bytes = conv2dKeptBytes(x.device, shape);
+  const kept: { input?: Tensor; weight?: Tensor } = {};
+  if (bytes.input > 0 && weight.requiresGrad) kept.input = x.gpu.temporary([bytes.input / 4]);
+  if (bytes.weight > 0 && x.requiresGrad) kept.weight = x.gpu.temporary([bytes.weight / 4]);
+  return kept;
 }
 
 function checkedShape(x: Tensor, weight: Tensor, options: Conv2dOptions): Conv2dShape {
