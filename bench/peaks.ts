@@ -41,6 +41,15 @@ const copies = [1, 4, 16].map((quadsPerLane) => ({
   }),
 }));
 
+/** As the engine's elementwise kernels go over memory: quickest on software drivers. */
+const elementwiseCopy = kernel("peak_copy_elementwise", {
+  read: { x: "quad" },
+  write: { y: "quad" },
+  params: { n: "u32" },
+  elementwise: true,
+  body: "y[i] = x[i];",
+});
+
 const sums = [16, 64].map((quadsPerLane) => ({
   quadsPerLane,
   launch: kernel(`peak_sum_${quadsPerLane}`, {
@@ -87,6 +96,7 @@ export async function measurePeaks(device: Device): Promise<Peaks> {
   }
   let gigabytesPerSecond = 0;
   const forms = [
+    { launch: elementwiseCopy, quadsPerLane: 1, moved: 2 * bytes },
     ...copies.map((form) => ({ ...form, moved: 2 * bytes })),
     ...sums.map((form) => ({ ...form, moved: bytes + bytes / form.quadsPerLane })),
   ];

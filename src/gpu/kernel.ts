@@ -9,6 +9,16 @@
  * - `i`: index of the invocation; `group`, `lane`: index of the workgroup, and of the invocation in it
  *
  * A kernel sized by `threads` guards itself with `if (i >= params.n) { return; }`; one sized by `groups` runs no other groups.
+ *
+ * An `elementwise` one has its body called for each `i` below `params.n`, and needs no guard. How many a lane does is the framework's
+ * business. GPUs hide the latency of memory behind many lanes: one each. A software adapter pays for every workgroup (0.46 us each on
+ * lavapipe) and prefers lanes that loop: 16 neighbours walk over a strip of memory, side by side. CPU ms of ReLU over 8 MB, and of
+ * SGD over 15 M parameters:
+ *
+ * | one each | strips of 8 lanes | of 16 | of 32 | of 64 | all lanes side by side |
+ * |---|---|---|---|---|---|
+ * | 5.8 | 1.9 | 1.9 | 2.0 | 2.0 | 3.0 |
+ * | 55 | 39 | 32 | 42 | 46 | 132 |
  */
 import type { BufferView } from "./buffers.ts";
 import type { Device } from "./device.ts";
@@ -38,6 +48,10 @@ interface Declaration {
   readonly constants?: Readonly<Record<string, number>>;
   /** Invocations a workgroup, 64 by default. */
   readonly workgroupSize?: number;
+  /** The body is for one of `params.n` elements, each on its own. */
+  readonly elementwise?: boolean;
+  /** Of an elementwise kernel: what comes before the elements, such as a load that they share. */
+  readonly setup?: string;
   /** The workgroup is one subgroup of `workgroupSize` lanes, and the body may use subgroup operations. */
   readonly subgroups?: boolean;
   /** WGSL at module scope: functions, workgroup variables. */
@@ -74,7 +88,12 @@ export function kernel<
   const bindings = listBindings(spec);
   const paramTypes = Object.entries<ParamType>(spec.params ?? {});
   const size = spec.workgroupSize ?? 64;
-  const fields: [string, ParamType][] = spec.groups ? [...paramTypes, ["group_total", "u32"]] : paramTypes;
+  const hidden: [string, ParamType][] = spec.elementwise
+    ? [["per_lane", "u32"]]
+    : spec.groups
+      ? [["group_total", "u32"]]
+      : [];
+  const fields = [...paramTypes, ...hidden];
   const source = writeSource(spec, bindings, fields, size, spec.groups !== undefined);
   const shape: KernelSource = {
     label,
@@ -86,13 +105,15 @@ export function kernel<
   const launch = (device: Device, args: Arguments<R, W, U, P>): void => {
     const values: Readonly<Record<string, unknown>> = args;
     const views = bindings.map(({ name }) => asView(label, name, values[name]));
-    const groups = spec.groups
-      ? spec.groups(args)
-      : Math.ceil((spec.threads?.(args) ?? asNumber(label, "n", values.n)) / size);
+    const elements = spec.groups ? 0 : (spec.threads?.(args) ?? asNumber(label, "n", values.n));
+    const per_lane = spec.elementwise && device.info.isSoftware ? Math.ceil(elements / softwareLanes) : 1;
+    const lanes = Math.ceil(elements / (stripWidth * per_lane)) * stripWidth;
+    const groups = spec.groups ? spec.groups(args) : Math.ceil((spec.elementwise ? lanes : elements) / size);
     if (groups === 0) return;
     const words = new Uint32Array(Math.ceil(fields.length / 4) * 4);
+    const own: Readonly<Record<string, unknown>> = { ...values, group_total: groups, per_lane };
     fields.forEach(([name, type], index) => {
-      writeWord(words, index, type, name === "group_total" ? groups : asNumber(label, name, values[name]));
+      writeWord(words, index, type, asNumber(label, name, own[name]));
     });
     device.stream.dispatch({
       kernel: shape,
@@ -148,10 +169,28 @@ function writeSource(
     "fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(num_workgroups) group_count: vec3u,",
     `  @builtin(${spec.subgroups ? "subgroup_invocation_id" : "local_invocation_index"}) lane: u32) {`,
     "  let group = group_id.x + group_id.y * group_count.x;",
-    byGroups ? "  if (group >= params.group_total) { return; }" : `  let i = group * ${size}u + lane;`,
-    spec.body,
+    byGroups ? "  if (group >= params.group_total) { return; }" : "",
+    ...(spec.elementwise
+      ? overStrip(spec, size)
+      : [byGroups ? "" : `  let i = group * ${size}u + lane;`, spec.body]),
     "}",
   ].join("\n");
+}
+
+/** Lanes of an elementwise kernel that walk over a strip side by side, and lanes of a launch on a software adapter. */
+const stripWidth = 16;
+const softwareLanes = 8192;
+
+function overStrip({ setup = "", body }: Declaration, size: number): string[] {
+  return [
+    setup,
+    `  let first = group * ${size}u + lane;`,
+    `  let strip = first / ${stripWidth}u * ${stripWidth}u * params.per_lane;`,
+    `  let strip_end = min(strip + ${stripWidth}u * params.per_lane, params.n);`,
+    `  for (var i = strip + first % ${stripWidth}u; i < strip_end; i += ${stripWidth}u) {`,
+    body,
+    "  }",
+  ];
 }
 
 /** Splits a count of workgroups over two dimensions where one doesn't hold it. */

@@ -5,7 +5,7 @@ export const biasAdd = kernel("bias_add", {
   read: { bias: "scalar" },
   update: { y: "scalar" },
   params: { n: "u32", channels: "u32" },
+  elementwise: true,
   body: wgsl`
-    if (i >= params.n) { return; }
     y[i] += bias[i % params.channels];`,
 });

@@ -34,8 +34,8 @@ function binaryKernels(name: string, expression: string) {
         let single = select(element.x, number, kind == ${ofNumber}u);
         return select(quad(single), element, kind == ${ofEach}u);
       }`,
+    elementwise: true,
     body: wgsl`
-      if (i >= params.n) { return; }
       let left = operand(a[select(0u, i, params.a_kind == ${ofEach}u)], params.a_kind, params.a_number);
       let right = operand(b[select(0u, i, params.b_kind == ${ofEach}u)], params.b_kind, params.b_number);
       y[i] = ${expression};`,
@@ -44,8 +44,8 @@ function binaryKernels(name: string, expression: string) {
     read: { a: "scalar", b: "scalar" },
     write: { y: "scalar" },
     params: { n: "u32", ...operandParams, ...walkParamTypes("a", "b") },
+    elementwise: true,
     body: wgsl`
-      if (i >= params.n) { return; }
       ${walkOffsets("a", "b")}
       let left = select(a[a_offset], params.a_number, params.a_kind == ${ofNumber}u);
       let right = select(b[b_offset], params.b_number, params.b_kind == ${ofNumber}u);

@@ -6,8 +6,8 @@ export const accumulate = kernel("accumulate", {
   read: { x: "quad" },
   update: { sum: "quad" },
   params: { n: "u32" },
+  elementwise: true,
   body: wgsl`
-    if (i >= params.n) { return; }
     sum[i] += x[i];`,
 });
 
@@ -15,7 +15,7 @@ export const accumulate = kernel("accumulate", {
 export const fill = kernel("fill", {
   write: { y: "quad" },
   params: { n: "u32", value: "f32" },
+  elementwise: true,
   body: wgsl`
-    if (i >= params.n) { return; }
     y[i] = quad(params.value);`,
 });

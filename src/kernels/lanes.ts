@@ -1,8 +1,10 @@
 /**
- * How many invocations a kernel that is bound by memory gets, where each can do more than one element.
+ * How many invocations a kernel that is bound by memory gets, where each can do more than one element and there's a reason to say
+ * itself which (`elementwise` kernels leave it to the framework).
  *
- * A software adapter pays for every workgroup: with one vec4 a lane, ReLU over 8 MB takes 11 ms where batch normalization, three
- * dispatches whose lanes walk down 64 rows, takes 5. A GPU wants enough lanes to hide the latency of memory.
+ * A software adapter pays for every workgroup, and for what each lane loads for itself. A GPU wants enough lanes to hide the
+ * latency of memory. CPU ms of the batch normalizations, ReLU and dropout of a VGG step of batch 32, by lanes: 8192: 70.8,
+ * 4096: 65.7, 2048: 64.3, 1024: 64.7.
  */
 import type { Device } from "../gpu/device.ts";
 

@@ -58,8 +58,8 @@ export const powForward = kernel("pow_forward", {
   write: { y: "quad" },
   params: powParams,
   declarations: power,
+  elementwise: true,
   body: wgsl`
-    if (i >= params.n) { return; }
     y[i] = params.factor * powers(x[i]);`,
 });
 
@@ -69,8 +69,8 @@ export const powBackward = kernel("pow_backward", {
   write: { dx: "quad" },
   params: powParams,
   declarations: power,
+  elementwise: true,
   body: wgsl`
-    if (i >= params.n) { return; }
     dx[i] = dy[i] * params.factor * powers(x[i]);`,
 });
 

@@ -5,8 +5,8 @@ export const reluForward = kernel("relu_forward", {
   read: { x: "quad" },
   write: { y: "quad" },
   params: { n: "u32" },
+  elementwise: true,
   body: wgsl`
-    if (i >= params.n) { return; }
     let value = x[i];
     y[i] = select(value, quad(0), value < quad(0));`,
 });
@@ -16,7 +16,7 @@ export const reluBackward = kernel("relu_backward", {
   read: { y: "quad", dy: "quad" },
   write: { dx: "quad" },
   params: { n: "u32" },
+  elementwise: true,
   body: wgsl`
-    if (i >= params.n) { return; }
     dx[i] = select(dy[i], quad(0), y[i] <= quad(0));`,
 });

@@ -16,8 +16,8 @@ export const negForward = kernel("neg_forward", {
   read: { x: "quad" },
   write: { y: "quad" },
   params: { n: "u32" },
+  elementwise: true,
   body: wgsl`
-    if (i >= params.n) { return; }
     y[i] = -x[i];`,
 });
 
@@ -27,8 +27,8 @@ export const expForward = kernel("exp_forward", {
   write: { y: "quad" },
   params: { n: "u32" },
   declarations: areNanWgsl,
+  elementwise: true,
   body: wgsl`
-    if (i >= params.n) { return; }
     let value = x[i];
     y[i] = select(exp(value), value, are_nan(value));`,
 });
@@ -39,8 +39,8 @@ export const logForward = kernel("log_forward", {
   write: { y: "quad" },
   params: { n: "u32", ...specialParams },
   declarations: areNanWgsl,
+  elementwise: true,
   body: wgsl`
-    if (i >= params.n) { return; }
     let value = x[i];
     let nan = quad(bitcast<f32>(params.nan_bits));
     let infinity = quad(bitcast<f32>(params.infinity_bits));
@@ -53,8 +53,8 @@ export const sqrtForward = kernel("sqrt_forward", {
   read: { x: "quad" },
   write: { y: "quad" },
   params: { n: "u32", ...specialParams },
+  elementwise: true,
   body: wgsl`
-    if (i >= params.n) { return; }
     let value = x[i];
     y[i] = select(sqrt(value), quad(bitcast<f32>(params.nan_bits)), value < quad(0));`,
 });
@@ -64,7 +64,7 @@ export const sqrtBackward = kernel("sqrt_backward", {
   read: { y: "quad", dy: "quad" },
   write: { dx: "quad" },
   params: { n: "u32" },
+  elementwise: true,
   body: wgsl`
-    if (i >= params.n) { return; }
     dx[i] = dy[i] / (2 * y[i]);`,
 });
