@@ -1,12 +1,13 @@
 /**
- * What a recorded VGG step costs the host, next to a bare loop that encodes the same dispatches, and what memory it plans.
+ * What a recorded VGG step costs the host, next to a bare loop that encodes the same dispatches, and what memory it takes.
  * `node scripts/run.mjs bench/recording.ts`
  */
 import { createGpu, nn, optim, softmaxCrossEntropy, type Tensor } from "wgrad";
 import { bindGroupEntries } from "../src/gpu/commands.ts";
-import { peakBytes, planMemory, total } from "../src/gpu/memory-plan.ts";
-import { lifetimesOf } from "../src/gpu/recording.ts";
 import { type Trace, VirtualBuffer } from "../src/gpu/trace.ts";
+import { reportMemory } from "./memory.ts";
+
+await reportMemory(128);
 
 const gpu = await createGpu();
 const { device } = gpu;
@@ -26,15 +27,6 @@ function traced(batch: number): Trace {
   const labels = gpu.empty([batch], "i32").keep();
   return device.trace(true, () => gpu.scope(() => void step(images, labels))).trace;
 }
-
-const trace = traced(128);
-const lifetimes = [...lifetimesOf(trace).values()];
-const planned = total(planMemory(lifetimes).sizes);
-const most = peakBytes(lifetimes);
-const all = total(lifetimes.map(({ bytes }) => bytes));
-console.log(`batch 128: planned ${planned}, alive ${most}, ratio ${planned / most}, sum of all ${all}`);
-device.settle(trace);
-device.releaseDeferred(trace);
 
 const batch = 32;
 const images = gpu.full([batch, 32, 32, 3], 0.1);

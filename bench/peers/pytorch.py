@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import torch
+from torch.autograd import profiler
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_input, conv2d_weight
 
@@ -51,9 +52,7 @@ def batch_norm(work, inputs):
     return run
 
 
-def vgg_step(work, inputs):
-    parameters = [as_nchw(a).requires_grad_() for name, a in inputs.items() if name.startswith("parameter")]
-    images, labels = as_nchw(inputs["images"]), torch.from_numpy(inputs["labels"].astype(np.int64))
+def vgg_training(parameters, images, labels):
     running = {}
     optimizer = torch.optim.SGD(parameters, lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
 
@@ -76,6 +75,14 @@ def vgg_step(work, inputs):
         loss.backward()
         optimizer.step()
         return loss
+
+    return run
+
+
+def vgg_step(work, inputs):
+    parameters = [as_nchw(a).requires_grad_() for name, a in inputs.items() if name.startswith("parameter")]
+    images, labels = as_nchw(inputs["images"]), torch.from_numpy(inputs["labels"].astype(np.int64))
+    run = vgg_training(parameters, images, labels)
 
     def first():
         losses = [run().item()]
@@ -107,6 +114,38 @@ def timed(run, repeats):
     return {"ms": 1000 * (time.perf_counter() - start) / repeats}
 
 
+def kibibytes(field):
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(field))
+
+
+def vgg_memory(request):
+    """What three steps of VGG take: at most resident above what was before the model, and at most alive in tensors between two ops."""
+
+    def steps():
+        def random(shape):
+            order = [0, 3, 1, 2] if len(shape) == 4 else range(len(shape))
+            return torch.empty([shape[axis] for axis in order]).uniform_(0, 0.1)
+
+        parameters = [random(shape).requires_grad_() for shape in request["parameters"]]
+        run = vgg_training(parameters, random(request["images"]), torch.zeros(request["images"][0], dtype=torch.int64))
+        for _ in range(3):
+            run()
+
+    before = kibibytes("VmRSS")
+    with open("/proc/self/clear_refs", "w") as peak:
+        peak.write("5")  # VmHWM starts anew
+    steps()
+    resident = kibibytes("VmHWM") - before
+    with profiler.profile(profile_memory=True) as profile:
+        steps()
+    now = most = 0
+    for event in sorted(profile.function_events, key=lambda event: event.time_range.end):
+        now += event.self_cpu_memory_usage
+        most = max(most, now)
+    return {"residentBytes": 1024 * resident, "tensorBytes": most}
+
+
 def main():
     torch.set_num_threads(THREADS)
     run = None
@@ -120,6 +159,8 @@ def main():
                 }
             elif request["do"] == "prepare":
                 run, answer = prepare(request)
+            elif request["do"] == "vgg-memory":
+                answer = vgg_memory(request)
             else:
                 answer = timed(run, request["repeats"])
         except Exception as error:  # answered, so that the run goes on

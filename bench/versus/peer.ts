@@ -11,6 +11,13 @@ export type PeerName = (typeof peerNames)[number];
 
 type Answer = Readonly<Record<string, unknown>>;
 
+export interface VggMemory {
+  /** The process above what it took before the model. */
+  readonly residentBytes: number;
+  /** Tensors alive between two ops. */
+  readonly tensorBytes: number;
+}
+
 export class Peer {
   readonly name: PeerName;
   readonly #child: ChildProcess;
@@ -60,6 +67,12 @@ export class Peer {
   async time(repeats: number, throttled: boolean): Promise<number> {
     const { ms } = await this.#ask({ do: "time", repeats, throttled }, 300);
     return Number(ms);
+  }
+
+  /** What training steps of VGG take at most. Only PyTorch answers. */
+  async vggMemory(images: readonly number[], parameters: readonly (readonly number[])[]): Promise<VggMemory> {
+    const answer = await this.#ask({ do: "vgg-memory", images, parameters }, 300);
+    return { residentBytes: Number(answer.residentBytes), tensorBytes: Number(answer.tensorBytes) };
   }
 
   /** Drivers and Dawn print to standard output, too: what isn't JSON is theirs. */
