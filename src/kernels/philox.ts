@@ -6,7 +6,12 @@
  */
 import { wgsl } from "../gpu/kernel.ts";
 
-/** `fn philox(counter: vec4u, key: vec2u) -> vec4u`, and `fn unit_interval(bits: vec4u) -> vec4f` in [0, 1) with 24 bits. */
+/**
+ * `fn philox(counter: vec4u, key: vec2u) -> vec4u`; `fn philox_pair(first: vec4u, second: vec4u, key: vec2u) -> array<vec4u, 2>`, which
+ * overlaps two chains of products that each wait for the one before: 2.9 CPU ms in place of 3.9 for half a million on lavapipe
+ * (four chains: no more; unrolled rounds, or one product less with the low word put together by shifts: no gain); and
+ * `fn unit_interval(bits: vec4u) -> vec4f` in [0, 1) with 24 bits.
+ */
 export const philoxWgsl = wgsl`
   // WGSL has no 32 x 32 -> 64 bit product: the high word is put together from 16-bit halves.
   fn multiply_high(a: u32, b: u32) -> u32 {
@@ -18,16 +23,31 @@ export const philoxWgsl = wgsl`
     let carry = (middle & 0xffffu) + a_low * b_high;
     return a_high * b_high + (middle >> 16u) + (carry >> 16u);
   }
+  fn philox_round(c: vec4u, k: vec2u) -> vec4u {
+    return vec4u(
+      multiply_high(0xcd9e8d57u, c.z) ^ c.y ^ k.x, 0xcd9e8d57u * c.z,
+      multiply_high(0xd2511f53u, c.x) ^ c.w ^ k.y, 0xd2511f53u * c.x);
+  }
+  const philox_weyl = vec2u(0x9e3779b9u, 0xbb67ae85u);
   fn philox(counter: vec4u, key: vec2u) -> vec4u {
     var c = counter;
     var k = key;
     for (var round = 0u; round < 10u; round++) {
-      c = vec4u(
-        multiply_high(0xcd9e8d57u, c.z) ^ c.y ^ k.x, 0xcd9e8d57u * c.z,
-        multiply_high(0xd2511f53u, c.x) ^ c.w ^ k.y, 0xd2511f53u * c.x);
-      k += vec2u(0x9e3779b9u, 0xbb67ae85u);
+      c = philox_round(c, k);
+      k += philox_weyl;
     }
     return c;
+  }
+  fn philox_pair(first: vec4u, second: vec4u, key: vec2u) -> array<vec4u, 2> {
+    var a = first;
+    var b = second;
+    var k = key;
+    for (var round = 0u; round < 10u; round++) {
+      a = philox_round(a, k);
+      b = philox_round(b, k);
+      k += philox_weyl;
+    }
+    return array<vec4u, 2>(a, b);
   }
   fn unit_interval(bits: vec4u) -> vec4f {
     return vec4f(bits >> vec4u(8u)) * 5.9604644775390625e-8;

@@ -6,6 +6,9 @@
  * kept as the distance to x's first row, since at 1e5 a float's steps are 0.008: x - mean is (x - shift) - offset everywhere.
  * (Moving the shift from the first row to the mean by an error-free sum was tried: compilers simplify the error away.)
  *
+ * Rows are added up in eights, a loop that compilers unroll: accumulators that cross a loop's edge cost lavapipe a reload, a blend
+ * and a store each (1.3 CPU ms in place of 1.5 for 8 MB).
+ *
  * `moments` holds three rows of channels: shift, offset, 1 / sqrt(variance + eps).
  */
 import type { BufferView } from "../../gpu/buffers.ts";
@@ -33,10 +36,17 @@ const statistics = (label: string, cell: Cell) =>
     let first = x[begin * params.columns + column];
     var sum = cell(0);
     var squares = cell(0);
-    for (var row = begin + 1u; row < end; row++) {
-      let distance = x[row * params.columns + column] - first;
-      sum += distance;
-      squares += distance * distance;
+    for (var eight = begin; eight < end; eight += 8u) {
+      var sum_of_eight = cell(0);
+      var squares_of_eight = cell(0);
+      for (var r = 0u; r < 8u; r++) {
+        let row = eight + r;
+        let distance = select(cell(0), x[min(row, end - 1u) * params.columns + column] - first, row < end);
+        sum_of_eight += distance;
+        squares_of_eight += distance * distance;
+      }
+      sum += sum_of_eight;
+      squares += squares_of_eight;
     }
     let mean = sum / f32(end - begin);
     partials[2u * chunk * params.columns + column] = (first - x[column]) + mean;
