@@ -10,6 +10,7 @@ import { BufferPool, type BufferView, type GpuBuffer, type MemoryUse } from "./b
 import { CommandStream } from "./commands.ts";
 import { describeFault, FaultWords, faultBytes } from "./faults.ts";
 import { PipelineCache } from "./pipelines.ts";
+import { SharedMemory } from "./shared-memory.ts";
 import { StagingPool } from "./staging.ts";
 import { Trace, VirtualBuffer } from "./trace.ts";
 import { UniformCache } from "./uniforms.ts";
@@ -27,6 +28,8 @@ export class Device {
   readonly uniforms: UniformCache;
   /** Where kernels report mistakes that only they can see. */
   readonly faults: FaultWords;
+  /** Where recordings have what they need only while they run. */
+  readonly shared: SharedMemory;
   readonly #pool: BufferPool;
   readonly #staging: StagingPool;
   readonly #owned: boolean;
@@ -53,6 +56,13 @@ export class Device {
     this.stream = new CommandStream(raw, this.pipelines);
     this.uniforms = new UniformCache(raw);
     this.#pool = new BufferPool(raw);
+    this.shared = new SharedMemory(
+      (bytes) => this.#pool.create(bytes, "recording"),
+      (buffer) => {
+        this.stream.flush();
+        this.#pool.destroy(buffer);
+      },
+    );
     this.#staging = new StagingPool(raw, this.stream);
     this.faults = new FaultWords(() =>
       this.apart(() => {
@@ -150,16 +160,6 @@ export class Device {
   /** @throws Error that `op` can't be recorded, if that's what is going on */
   refuseWhileRecording(op: string, reason: string): void {
     if (this.#trace?.strict) throw new Error(`[${op}] can't be recorded: ${reason}`);
-  }
-
-  /** A buffer of its own, for `destroyExact`. */
-  createExact(bytes: number): GpuBuffer {
-    return this.#pool.create(bytes, "recording");
-  }
-
-  destroyExact(buffer: GpuBuffer): void {
-    this.stream.flush();
-    this.#pool.destroy(buffer);
   }
 
   /** Keeps memory from being used again until `unpin`, whoever releases it. */

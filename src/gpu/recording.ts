@@ -14,7 +14,7 @@ import { type Command, type Trace, VirtualBuffer, viewsOf } from "./trace.ts";
 
 /** What a recording's own memory takes: memory from before the trace isn't counted. */
 export interface RecordingMemory {
-  /** Bytes of the buffers that were made for it. */
+  /** Bytes of the buffers that it needs; other recordings may use them too. */
   readonly plannedBytes: number;
   /** The largest sum of what is in use at one moment. */
   readonly peakBytes: number;
@@ -40,7 +40,7 @@ export class Recording {
   readonly #device: Device;
   readonly #trace: Trace;
   readonly #steps: readonly Step[];
-  readonly #owned: readonly GpuBuffer[];
+  readonly #borrowed: readonly GpuBuffer[];
   readonly #pinned: ReadonlySet<GpuBuffer>;
   #sections: readonly Section[];
   #measured = false;
@@ -53,10 +53,10 @@ export class Recording {
     const uses = lifetimesOf(trace);
     const shared = [...uses].filter(([{ isReleased }]) => isReleased);
     const plan = planMemory(shared.map(([, lifetime]) => lifetime));
-    this.#owned = plan.sizes.map((bytes) => device.createExact(bytes));
+    this.#borrowed = device.shared.borrow(plan.sizes);
     shared.forEach(([buffer], index) => {
       const place = plan.places[index];
-      buffer.real = this.#owned[place?.slot ?? 0];
+      buffer.real = this.#borrowed[place?.slot ?? 0];
       buffer.base = place?.byteOffset ?? 0;
     });
     device.settle(trace);
@@ -65,7 +65,7 @@ export class Recording {
     this.#pinned = new Set(
       commands.flatMap(viewsOf).flatMap(({ buffer }) => {
         const real = buffer instanceof VirtualBuffer ? buffer.real : buffer;
-        return real && !this.#owned.includes(real) ? [real] : [];
+        return real && !this.#borrowed.includes(real) ? [real] : [];
       }),
     );
     for (const buffer of this.#pinned) device.pin(buffer);
@@ -126,7 +126,7 @@ export class Recording {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    for (const buffer of this.#owned) this.#device.destroyExact(buffer);
+    this.#device.shared.giveBack(this.#borrowed);
     for (const buffer of this.#pinned) this.#device.unpin(buffer);
   }
 

@@ -1,7 +1,9 @@
-/** Plans of a recording's memory: nothing overlaps in time and memory, and submits stay short. */
+/** Plans of a recording's memory: nothing overlaps in time and memory, submits stay short, and recordings share. */
 import { describe, expect, it } from "vitest";
 import { type Lifetime, peakBytes, planMemory, total } from "../../src/gpu/memory-plan.ts";
 import { joinSections } from "../../src/gpu/recording.ts";
+import { SharedMemory } from "../../src/gpu/shared-memory.ts";
+import { gpu } from "../support/gpu.ts";
 
 interface Use extends Lifetime {
   readonly partners: Set<Lifetime>;
@@ -69,5 +71,41 @@ describe("joinSections", () => {
       [26, 30],
       [30, 31],
     ]);
+  });
+});
+
+describe("memory that recordings share", () => {
+  const make = () => {
+    const destroyed: number[] = [];
+    let id = 0;
+    const shared = new SharedMemory(
+      (size) => ({ id: id++, size, raw: gpu.device.raw.createBuffer({ size, usage: 0x80 }) }),
+      (buffer) => {
+        buffer.raw.destroy();
+        destroyed.push(buffer.size);
+      },
+    );
+    const sizesOf = (buffers: readonly { size: number }[]) => buffers.map(({ size }) => size);
+    return { shared, destroyed, sizesOf };
+  };
+
+  it("is lent to several, each buffer once to each, and given back with the last", () => {
+    const { shared, destroyed, sizesOf } = make();
+    const first = shared.borrow([64, 1024, 256]);
+    expect(sizesOf(first)).toEqual([64, 1024, 256]);
+    const second = shared.borrow([300, 200, 300]);
+    expect(sizesOf(second)).toEqual([1024, 256, 300]);
+    expect(new Set([...first, ...second]).size).toBe(4);
+    shared.giveBack(first);
+    expect(destroyed).toEqual([64]);
+    shared.giveBack(second);
+    expect(destroyed).toEqual([64, 1024, 256, 300]);
+    expect(shared.borrow([64])).not.toContain(first[0]);
+  });
+
+  it("isn't kept alive by something much smaller", () => {
+    const { shared, sizesOf } = make();
+    shared.borrow([4096]);
+    expect(sizesOf(shared.borrow([1023, 1024]))).toEqual([1023, 4096]);
   });
 });

@@ -1,6 +1,18 @@
 /** Recorded steps: the bits of eager ones, their arguments and results, and their memory. */
 import { describe, expect, it } from "vitest";
-import { matmul, mul, nn, noGrad, optim, softmaxCrossEntropy, sum, type Tensor } from "wgrad";
+import {
+  createGpu,
+  matmul,
+  mul,
+  nn,
+  noGrad,
+  optim,
+  relu,
+  softmaxCrossEntropy,
+  sum,
+  type Tensor,
+} from "wgrad";
+import { sizeClass } from "../../src/gpu/buffers.ts";
 import { noise } from "../../src/kernels/cases.ts";
 import { collectGarbage } from "../support/garbage.ts";
 import { gpu } from "../support/gpu.ts";
@@ -189,6 +201,34 @@ describe("memory", () => {
     expect(Number.isFinite(await eager(x, y).item())).toBe(true);
     step(x, y);
     await gpu.idle();
+  });
+
+  it("is shared by recordings, which never run at the same time", async () => {
+    const own = await createGpu({ device: gpu.device.raw });
+    const weight = own.tensor(noise(24, 1), [24]);
+    const fn = (x: Tensor) => noGrad(() => sum(mul(relu(mul(x, weight)), weight), { axes: 1 }));
+    const rowCounts = [33, 640, 257, 400];
+    const inputs = rowCounts.map((rows) => own.tensor(noise(rows * 24, rows), [rows, 24]));
+    const wanted = await Promise.all(inputs.map((x) => fn(x).data()));
+    const steps = inputs.map(() => own.record(fn));
+    const expectRight = async (from: number) => {
+      const results = inputs.slice(from).map((x, k) => steps[from + k]?.(x).data());
+      expect(await Promise.all(results)).toEqual(wanted.slice(from));
+    };
+    const before = own.memory.usedBytes;
+    for (let round = 0; round < 3; round++) await expectRight(0);
+    const planned = steps.map((step) => step.recordings()[0]?.memory.plannedBytes ?? 0);
+    // Arguments and results have memory of their own. The first recording came before there was something to share.
+    const bytesOf = (width: number) => rowCounts.reduce((sum, rows) => sum + sizeClass(rows * width * 4), 0);
+    const needed = bytesOf(24) + bytesOf(1) + (planned[0] ?? 0) + Math.max(...planned);
+    expect(own.memory.usedBytes - before).toBeLessThan(needed);
+    for (let k = 0; k < steps.length; k++) {
+      steps[k]?.release();
+      await expectRight(k + 1);
+    }
+    // The results can still be read.
+    expect(own.memory.usedBytes).toBe(before + bytesOf(1));
+    own.destroy();
   });
 
   it("is planned to within 1.15 of the largest sum in use at one moment, for VGG", () => {
