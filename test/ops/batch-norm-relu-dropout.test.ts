@@ -5,6 +5,7 @@ import { batchNorm, batchNormReluDropout, dropout, mul, relu, sum, type Tensor }
 import { batchNormReluDropoutGradReference, batchNormReluDropoutReference, gradcheck } from "wgrad/testing";
 import { momentsReference, runningReference } from "../../src/kernels/batch-norm/batch-norm.reference.ts";
 import { noise } from "../../src/kernels/cases.ts";
+import { batchNormInputs } from "../support/batch-norm.ts";
 import { gpu } from "../support/gpu.ts";
 import { largestError } from "../support/numbers.ts";
 import { dotLoss, leaveOldMemory } from "../support/ops.ts";
@@ -14,27 +15,8 @@ const seed = 2 ** 33 + 5;
 /** The stream's first draw. */
 const ticket = [seed % 2 ** 32, Math.floor(seed / 2 ** 32), 0, 0];
 
-function setUp(shape: readonly number[]) {
-  const channels = shape.at(-1) ?? 1;
-  const size = shape.reduce((a, b) => a * b, 1);
-  const data = {
-    x: noise(size, 1).map((value) => 3 * value),
-    dy: noise(size, 2),
-    gamma: noise(channels, 3).map((value) => value + 0.5),
-    beta: noise(channels, 4),
-    mean: noise(channels, 5),
-    variance: noise(channels, 6).map((value) => value + 2),
-  };
-  const options = { requiresGrad: true };
-  const tensors = {
-    x: gpu.tensor(data.x, shape, options),
-    gamma: gpu.tensor(data.gamma, [channels], options),
-    beta: gpu.tensor(data.beta, [channels], options),
-    runningMean: gpu.tensor(data.mean, [channels]),
-    runningVar: gpu.tensor(data.variance, [channels]),
-  };
-  return { channels, rows: size / channels, data, tensors };
-}
+/** With negative factors too. */
+const setUp = (shape: readonly number[]) => batchNormInputs(shape, { gammaAround: 0.5 });
 
 type Tensors = ReturnType<typeof setUp>["tensors"];
 interface Options {

@@ -8,34 +8,14 @@ import {
   momentsReference,
   runningReference,
 } from "../../src/kernels/batch-norm/batch-norm.reference.ts";
-import { noise } from "../../src/kernels/cases.ts";
+import { batchNormInputs } from "../support/batch-norm.ts";
 import { gpu } from "../support/gpu.ts";
 import { largestError } from "../support/numbers.ts";
 import { dotLoss, leaveOldMemory } from "../support/ops.ts";
 
 const eps = 2e-5;
 
-function setUp(shape: readonly number[], offset = 0) {
-  const channels = shape.at(-1) ?? 1;
-  const size = shape.reduce((a, b) => a * b, 1);
-  const data = {
-    x: noise(size, 1).map((value) => Math.fround(3 * value + offset)),
-    dy: noise(size, 2),
-    gamma: noise(channels, 3).map((value) => value + 1.5),
-    beta: noise(channels, 4),
-    mean: noise(channels, 5),
-    variance: noise(channels, 6).map((value) => value + 2),
-  };
-  const options = { requiresGrad: true };
-  const tensors = {
-    x: gpu.tensor(data.x, shape, options),
-    gamma: gpu.tensor(data.gamma, [channels], options),
-    beta: gpu.tensor(data.beta, [channels], options),
-    runningMean: gpu.tensor(data.mean, [channels], { name: "running mean" }),
-    runningVar: gpu.tensor(data.variance, [channels]),
-  };
-  return { channels, rows: size / channels, data, tensors };
-}
+const setUp = (shape: readonly number[], offset = 0) => batchNormInputs(shape, { offset });
 
 const gradientOf = async (x: Tensor) => (await x.grad?.data()) ?? new Float32Array(0);
 

@@ -1,6 +1,17 @@
 /**
  * dropout(relu(batch normalization)) in one pass over x, which notes in a gate (gate.ts) what backward has to know.
  *
+ * CPU ms of the fourteen layers of a VGG step of batch 32 on lavapipe, in one interleaved run with the three ops apart as they were
+ * before (a vec4 a lane in ReLU):
+ *
+ * | | moments | forward | sums of the gradient | dx | all |
+ * |---|---|---|---|---|---|
+ * | apart | 13.8 | 60.7 | 75.1 | 18.0 | 167.6 |
+ * | fused | 8.0 | 22.3 | 16.7 | 16.5 | 63.5 |
+ *
+ * Forward spends 8 of its 22 on Philox. On 8 MB that lie in the cache, the sums take 2.7 where a copy of as many floats takes 2.1, dx
+ * 3.4 where it takes 3.2. Unrolling the gradient's passes by four or eight rows made them slower (sums 2.6 to 3.8, dx 3.4 to 3.8).
+ *
  * Eight rows' masks are drawn at once, before their loads, so that two Philox calls overlap: 5.6 CPU ms in place of 7.2 for 8 MB on
  * lavapipe.
  *

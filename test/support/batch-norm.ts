@@ -1,0 +1,36 @@
+/** Inputs for tests of batch normalization. */
+import { noise } from "../../src/kernels/cases.ts";
+import { gpu } from "./gpu.ts";
+
+export interface BatchNormInputs {
+  /** What x lies around. */
+  readonly offset?: number;
+  /** What gamma lies around, within 1. */
+  readonly gammaAround?: number;
+}
+
+/** An x of `shape`, what goes with it, and a gradient of the output. */
+export function batchNormInputs(
+  shape: readonly number[],
+  { offset = 0, gammaAround = 1.5 }: BatchNormInputs = {},
+) {
+  const channels = shape.at(-1) ?? 1;
+  const size = shape.reduce((a, b) => a * b, 1);
+  const data = {
+    x: noise(size, 1).map((value) => Math.fround(3 * value + offset)),
+    dy: noise(size, 2),
+    gamma: noise(channels, 3).map((value) => value + gammaAround),
+    beta: noise(channels, 4),
+    mean: noise(channels, 5),
+    variance: noise(channels, 6).map((value) => value + 2),
+  };
+  const options = { requiresGrad: true };
+  const tensors = {
+    x: gpu.tensor(data.x, shape, options),
+    gamma: gpu.tensor(data.gamma, [channels], options),
+    beta: gpu.tensor(data.beta, [channels], options),
+    runningMean: gpu.tensor(data.mean, [channels], { name: "running mean" }),
+    runningVar: gpu.tensor(data.variance, [channels]),
+  };
+  return { channels, rows: size / channels, data, tensors };
+}
