@@ -179,7 +179,8 @@ async function results([, shape, make]: Row, isRecorded: boolean, oldValue: numb
     (y.requiresGrad ? loss(y) : sum(x)).backward();
     return y;
   };
-  const call = isRecorded ? gpu.record(step) : step;
+  const recorded = gpu.record(step);
+  const call = isRecorded ? recorded : step;
   const found: number[][] = [];
   for (const values of [reversed(data), data, data]) {
     const x = gpu.tensor(values, shape, { requiresGrad: true });
@@ -190,6 +191,7 @@ async function results([, shape, make]: Row, isRecorded: boolean, oldValue: numb
       (await Promise.all(wanted.map((tensor) => tensor?.data()))).flatMap((one) => [...(one ?? [])]),
     );
   }
+  recorded.release();
   return found;
 }
 

@@ -209,12 +209,13 @@ describe("memory", () => {
     const fn = (x: Tensor) => noGrad(() => sum(mul(relu(mul(x, weight)), weight), { axes: 1 }));
     const rowCounts = [33, 640, 257, 400];
     const inputs = rowCounts.map((rows) => own.tensor(noise(rows * 24, rows), [rows, 24]));
-    const wanted = await Promise.all(inputs.map((x) => fn(x).data()));
+    const wanted = await Promise.all(inputs.map((x) => own.scope(() => fn(x)).data()));
     const steps = inputs.map(() => own.record(fn));
     const expectRight = async (from: number) => {
       const results = inputs.slice(from).map((x, k) => steps[from + k]?.(x).data());
       expect(await Promise.all(results)).toEqual(wanted.slice(from));
     };
+    await collectGarbage();
     const before = own.memory.usedBytes;
     for (let round = 0; round < 3; round++) await expectRight(0);
     const planned = steps.map((step) => step.recordings()[0]?.memory.plannedBytes ?? 0);

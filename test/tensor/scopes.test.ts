@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { add, max, mean, mul, reshape, sub, sum, type Tensor } from "wgrad";
+import { collectGarbage } from "../support/garbage.ts";
 import { gpu } from "../support/gpu.ts";
 
 describe("gpu.scope", () => {
@@ -89,6 +90,8 @@ describe("memory", () => {
       loss.backward();
       return loss;
     };
+    // Recordings that earlier tests left give their buffers back.
+    await collectGarbage();
     const losses: Tensor[] = [];
     // The losses stay, as those of a user who plots them would.
     for (let k = 0; k < 20; k++) losses.push(step());
