@@ -6,8 +6,10 @@ import {
   maxPoolBackwardDisjointScalar,
   maxPoolBackwardOverlapping,
   maxPoolBackwardOverlappingScalar,
+  maxPoolBackwardTwoByTwo,
   maxPoolForward,
   maxPoolForwardScalar,
+  maxPoolForwardTwoByTwo,
   maxPoolGrad,
   maxPoolIndexWords,
   maxPoolOutput,
@@ -49,8 +51,11 @@ export const maxPoolCases: KernelCase[] = pools.flatMap((pool) => {
   const outCount = images * outHeight * outWidth * channels;
   const byFour = channels % 4 === 0 && size[0] * size[1] <= 256;
   const overlaps = stride[0] < size[0] || stride[1] < size[1];
-  const forwardKernel = byFour ? maxPoolForward : maxPoolForwardScalar;
-  const disjoint = byFour ? maxPoolBackwardDisjoint : maxPoolBackwardDisjointScalar;
+  const twoByTwo = byFour && [...size, ...stride].every((extent) => extent === 2);
+  const anyForward = byFour ? maxPoolForward : maxPoolForwardScalar;
+  const forwardKernel = twoByTwo ? maxPoolForwardTwoByTwo : anyForward;
+  const anyDisjoint = byFour ? maxPoolBackwardDisjoint : maxPoolBackwardDisjointScalar;
+  const disjoint = twoByTwo ? maxPoolBackwardTwoByTwo : anyDisjoint;
   const overlapping = byFour ? maxPoolBackwardOverlapping : maxPoolBackwardOverlappingScalar;
   const name = `[${images}, ${height}, ${width}, ${channels}] size ${size} stride ${stride}`;
   const bench = pool === stage1;
