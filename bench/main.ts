@@ -6,6 +6,7 @@ import { createGpu, type Gpu } from "wgrad";
 import { allCases } from "../src/kernels/all.cases.ts";
 import type { HostValues, KernelCase, ReferenceValues } from "../src/kernels/cases.ts";
 import { firstError, runCase } from "../src/testing/run-case.ts";
+import { nameOf, runCommand } from "./command.ts";
 import { largerPeaks, measurePeaks, type Peaks } from "./peaks.ts";
 import { plotRoofline } from "./plots.ts";
 import { medianOf, type SampleOptions, sample, spreadOf } from "./timing.ts";
@@ -48,8 +49,8 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
     return 2;
   }
   const gpu = await createGpu();
-  const { description, vendor, architecture, subgroupSize } = gpu.info;
-  const device = description || `${vendor} ${architecture}`;
+  const { subgroupSize } = gpu.info;
+  const device = nameOf(gpu);
   console.log(`Device: ${device}, subgroup size ${subgroupSize || "varies"}`);
   const before = await measurePeaks(gpu.device);
 
@@ -189,9 +190,4 @@ function format(rows: readonly Row[]): string {
   return table.toString();
 }
 
-try {
-  process.exitCode = await main(command.args, command.opts<Options>());
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
-}
+await runCommand(() => main(command.args, command.opts<Options>()));

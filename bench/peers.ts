@@ -1,8 +1,9 @@
 /** `npm run bench:peers`: the same work in wgrad, PyTorch, jax-js and TensorFlow.js, interleaved, results compared before any time is told. */
 import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { createGpu, type Gpu } from "wgrad";
+import { nameOf, positive, runCommand } from "./command.ts";
 import { medianOf, spreadOf } from "./timing.ts";
 import { type Prepared, prepareOurs } from "./versus/ours.ts";
 import { type Peer, type PeerName, peerNames, startPeer } from "./versus/peer.ts";
@@ -34,11 +35,6 @@ interface Options {
 }
 
 const list = (text: string) => text.split(",").map((part) => part.trim());
-const positive = (text: string) => {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError("It must be a positive number.");
-  return value;
-};
 
 const command = new Command("bench:peers")
   .description(
@@ -68,8 +64,7 @@ async function main(options: Options): Promise<number> {
     return 2;
   }
   const gpu = await createGpu();
-  const { description, vendor, architecture } = gpu.info;
-  console.log(`wgrad on ${description || `${vendor} ${architecture}`}, Node ${process.versions.node}`);
+  console.log(`wgrad on ${nameOf(gpu)}, Node ${process.versions.node}`);
   console.log(`VGG step: width ${options.width}, batch ${options.batch}, without dropout`);
 
   const rows: Row[] = [];
@@ -190,9 +185,4 @@ function format(rows: readonly Row[]): string {
   return `${table.toString()}\nratio: the peer's time over wgrad's, medians of runs in turns; above 1 wgrad is faster`;
 }
 
-try {
-  process.exitCode = await main(command.opts<Options>());
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
-}
+await runCommand(() => main(command.opts<Options>()));

@@ -6,7 +6,7 @@
  */
 import type { nn, Tensor } from "wgrad";
 import type { BufferView } from "../src/gpu/buffers.ts";
-import type { Dispatch, Sink } from "../src/gpu/commands.ts";
+import { bindGroupEntries, type Dispatch, type Sink } from "../src/gpu/commands.ts";
 import type { Device } from "../src/gpu/device.ts";
 import { medianOf } from "./timing.ts";
 
@@ -145,18 +145,7 @@ function encode(
   { kernel, views, uniform, groups }: Dispatch,
 ): void {
   const pipeline = device.pipelines.get(kernel);
-  const entries: GPUBindGroupEntry[] = views.map(({ buffer, byteOffset, byteLength }, binding) => ({
-    binding,
-    resource: {
-      buffer: buffer.raw,
-      offset: byteOffset,
-      size: Math.max(16, Math.ceil(byteLength / 16) * 16),
-    },
-  }));
-  if (uniform) {
-    const resource = { buffer: uniform.raw, offset: uniform.offset, size: 256 };
-    entries.push({ binding: views.length, resource });
-  }
+  const entries = bindGroupEntries(views, uniform);
   pass.setPipeline(pipeline.raw);
   pass.setBindGroup(0, device.raw.createBindGroup({ label: kernel.label, layout: pipeline.layout, entries }));
   pass.dispatchWorkgroups(...groups);

@@ -1,9 +1,10 @@
 /** `npm run bench:step`: whole training and evaluation steps of VGG through the public API, over widths and batches. */
 import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { createGpu, type Gpu, nn, noGrad, optim, softmaxCrossEntropy } from "wgrad";
 import { noise } from "../src/kernels/cases.ts";
+import { nameOf, positive, runCommand } from "./command.ts";
 import { largerPeaks, measurePeaks } from "./peaks.ts";
 import { plotScaling } from "./plots.ts";
 import { ModulePaths, profileStep, type Timing, totals } from "./profile.ts";
@@ -40,13 +41,7 @@ interface Options {
   readonly plot?: string;
 }
 
-const numbers = (text: string) =>
-  text.split(",").map((part) => {
-    const value = Number(part);
-    if (!(value > 0))
-      throw new InvalidArgumentError("It must be a list of positive numbers, such as 0.25,1.");
-    return value;
-  });
+const numbers = (text: string) => text.split(",").map(positive);
 
 const command = new Command("bench:step")
   .description("Times whole training and evaluation steps of VGG.")
@@ -59,18 +54,17 @@ const command = new Command("bench:step")
   .option("--plot <file>", "draw images per second over the batch (SVG)")
   .parse();
 
-async function main(options: Options): Promise<void> {
+async function main(options: Options): Promise<number> {
   const configurations = options.width.flatMap((width) => options.batch.map((batch) => ({ width, batch })));
   const gpu = await createGpu();
-  const { description, vendor, architecture } = gpu.info;
-  const device = description || `${vendor} ${architecture}`;
+  const device = nameOf(gpu);
   console.log(
     `Device: ${device}, Node ${process.versions.node}, ${options.eager ? "eager" : "recorded"} steps`,
   );
   if (options.profile) {
     for (const { width, batch } of configurations) await profile(gpu, width, batch);
     gpu.destroy();
-    return;
+    return 0;
   }
   const before = await measurePeaks(gpu.device);
   const rows: Row[] = [];
@@ -89,6 +83,7 @@ async function main(options: Options): Promise<void> {
     const points = rows.map((row) => ({ ...row, series: `${row.phase}, width ${row.width}` }));
     writeFileSync(options.plot, plotScaling(device, points));
   }
+  return 0;
 }
 
 /** A model, its data, and its steps as a user writes them. */
@@ -212,9 +207,4 @@ function format(rows: readonly Row[]): string {
   return table.toString();
 }
 
-try {
-  await main(command.opts<Options>());
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
-}
+await runCommand(() => main(command.opts<Options>()));

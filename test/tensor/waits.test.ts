@@ -1,4 +1,4 @@
-/** An error is thrown by the wait after the work that failed, and by no other wait: also where a host delivers what follows from it late. */
+/** An error is thrown at once, or by the wait after the work that failed, and by no other wait: also where a host delivers it late. */
 import { expect, it } from "vitest";
 import { kernel, wgsl } from "../../src/gpu/kernel.ts";
 import { gpu } from "../support/gpu.ts";
@@ -13,6 +13,13 @@ const copyQuads = kernel("copy_quads_for_test", {
   body: wgsl`
     if (i >= params.n) { return; }
     y[i] = x[i];`,
+});
+
+it("refuses at once to read and write one buffer, naming the kernel", async () => {
+  expect(() => copyQuads(device, { x, y: x, n: 1 })).toThrowErrorMatchingInlineSnapshot(
+    `[Error: [copy_quads_for_test] writes binding 1 to the buffer that binding 0 reads too; a launch may only read a buffer, or only write it at ranges apart: copy one of them first]`,
+  );
+  expect([...(await x.data())]).toEqual([1, 2, 3, 4]);
 });
 
 const failures: [string, string, (k: number) => void][] = [

@@ -2,11 +2,11 @@
 import { describe, expect, it } from "vitest";
 import { createGpu, data, nn, optim, type Tensor, train } from "wgrad";
 import { gpu } from "../support/gpu.ts";
+import { logKeys, withoutTimes } from "../support/log.ts";
 
 const source = data.syntheticCifar100({ trainCount: 50, testCount: 20 });
 const set = await data.cifar100(gpu, source);
 const schedule = optim.stepDecay({ lr: 0.01, every: 3 });
-const times = ["elapsed_time", "images_per_second"] as const;
 
 function makeRun() {
   const model = nn.vgg(gpu, { width: 1 / 16, seed: 3 });
@@ -42,12 +42,6 @@ async function trainWithStops(epochs: number, stops: readonly number[]) {
   throw new Error("unreachable");
 }
 
-function withoutTimes(log: readonly train.LogEntry[]) {
-  return log.map((entry) =>
-    Object.fromEntries(Object.entries(entry).filter(([key]) => !times.includes(key as never))),
-  );
-}
-
 function bits(arrays: ReadonlyMap<string, train.SnapshotArray>) {
   return new Map([...arrays].map(([name, { buffer }]) => [name, Buffer.from(buffer).toString("base64")]));
 }
@@ -74,17 +68,7 @@ describe("a resumed run", async () => {
     expect(log.map(({ lr }) => lr)).toEqual([0.01, 0.01, 0.01, 0.005, 0.005, 0.005, 0.0025]);
     expect(log.map(({ iteration }) => iteration)).toEqual([4, 7, 10, 13, 16, 19, 22]);
     expect(log.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5, 6, 7]);
-    expect(Object.keys(log[0] ?? {})).toEqual([
-      "epoch",
-      "iteration",
-      "main/loss",
-      "main/accuracy",
-      "validation/main/loss",
-      "validation/main/accuracy",
-      "lr",
-      "elapsed_time",
-      "images_per_second",
-    ]);
+    expect(Object.keys(log[0] ?? {})).toEqual(logKeys);
     expect(log.every((entry) => Object.values(entry).every(Number.isFinite))).toBe(true);
     expect((log[6]?.["main/accuracy"] ?? 0) * 48).toBeCloseTo(
       Math.round((log[6]?.["main/accuracy"] ?? 0) * 48),
