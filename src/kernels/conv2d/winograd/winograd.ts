@@ -24,9 +24,9 @@ import {
 
 /**
  * Fewer channels don't fill a panel, and fewer tiles don't pay for transforming the weights: with 8 lanes, 16->16@32 at batch 64 takes 33 ms
- * in place of the direct kernels' 21, 32->32@16 10 in place of 14; of tiles, an estimate of 17 balances the forward convolution.
+ * in place of the direct kernels' 21, 24->64@31 128 in place of 150, 32->32@16 10 in place of 14; of tiles, an estimate of 17 balances the forward convolution.
  */
-const fewestChannels = 32;
+const fewestChannels = 24;
 const fewestTiles = 24;
 /** The filter gradient reads points for every weight: 512->512@4 at batch 32, with one tile an image, takes 25 ms in place of the direct kernel's 22. */
 const fewestTilesOfWeightGrad = 64;
