@@ -1,4 +1,5 @@
 /** One convolution by one of Winograd's algorithms: the sizes of its matrices, and the parameters of its transforms. */
+import type { PanelStrides } from "../../gemm/panels.ts";
 import { quadsOf } from "../quads.ts";
 import { type Conv2dShape, outputExtents } from "../shape.ts";
 import { type TileAlgorithm, tileCounts } from "./algorithm.ts";
@@ -50,6 +51,10 @@ export class WinogradPlan {
 
   bytes(matrix: PanelMatrix): number {
     return this.points * this.#count(matrix) * 16;
+  }
+
+  strides(matrix: PanelMatrix): PanelStrides {
+    return { row: this.lanes, panel: matrix.rows * this.lanes, point: this.#count(matrix) };
   }
 
   get transform() {

@@ -7,12 +7,12 @@
 import type { BufferView } from "../../../gpu/buffers.ts";
 import type { Device } from "../../../gpu/device.ts";
 import { channelSum } from "../../channel-sum.ts";
+import { multiplyPanels, type ProductForm } from "../../gemm/panels.ts";
 import type { BackwardArguments, ForwardArguments } from "../conv2d.ts";
 import { intoQuads, intoWeights, withQuads } from "../quads.ts";
 import { type Conv2dShape, outputExtents } from "../shape.ts";
 import { chooseAlgorithm, type TileAlgorithm, tileCounts } from "./algorithm.ts";
 import { type PanelMatrix, WinogradPlan } from "./plan.ts";
-import { type ProductForm, panelProduct } from "./products.ts";
 import {
   transformInput,
   transformOutputGrad,
@@ -65,7 +65,7 @@ function withBuffer(device: Device, bytes: number, use: (buffer: BufferView) => 
   device.release(buffer);
 }
 
-/** y = a b for every point. */
+/** The products of two matrices' points. */
 function multiply(
   device: Device,
   plan: WinogradPlan,
@@ -74,11 +74,9 @@ function multiply(
   [ofA, ofB, ofY]: readonly [PanelMatrix, PanelMatrix, PanelMatrix],
   { steps, splits = 1 }: { readonly steps: number; readonly splits?: number },
 ): void {
-  panelProduct({ lanes: plan.lanes, form })(device, {
-    ...{ a, b, y, steps, splits, points: plan.points },
-    ...{ rowsA: ofA.rows, panelsA: ofA.panels, rowsB: ofB.rows, panelsB: ofB.panels },
-    ...{ rowsY: ofY.rows, panelsY: ofY.panels },
-  });
+  const strides = { a: plan.strides(ofA), b: plan.strides(ofB), y: plan.strides(ofY) };
+  const extents = { rows: ofY.rows, quads: ofY.panels * plan.lanes };
+  multiplyPanels(device, { form, a, b, y, strides, ...extents, steps, splits, points: plan.points });
 }
 
 function makeInput(device: Device, plan: WinogradPlan, x: BufferView, points: BufferView): void {

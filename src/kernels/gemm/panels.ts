@@ -1,0 +1,141 @@
+/**
+ * Batched products of matrices that are stored in panels, on software Vulkan; convolutions are made of them.
+ *
+ * A *panel* is what a subgroup computes the columns of: a vec4 of columns a lane. Strides say where a matrix has its rows, its panels and its points (the matrices of
+ * a batch): panels can follow one another, row by row, which a kernel's own temporaries do, or a matrix can have whole rows. In panels, a subgroup finds what
+ * it loads close together in either order: along the rows of a panel, or down them.
+ * The tile and its inner loop are those of `subgroup.ts`; nothing is packed.
+ *
+ * GFLOP/s in Winograd's algorithm for VGG's layers at batch 32 (CPU time, 8 lanes; the machine's arithmetic would allow 96): 45 to 60. 42 % of the time goes into
+ * loads. Rejected: 64 rows (no gain: 42 KB of code; at 26 KB it's decoding that limits already), eight steps in place of four (46 to 51), b in workgroup memory
+ * for four or sixteen tiles (2 %, 8 %), subgroups of 16 lanes (51 to 65), whole rows or whole columns one after the other (35 to 43 for the filter gradient).
+ */
+import type { BufferView } from "../../gpu/buffers.ts";
+import type { Device } from "../../gpu/device.ts";
+import { kernel, wgsl } from "../../gpu/kernel.ts";
+import { components, memoise, unroll } from "../unroll.ts";
+
+/**
+ * What is multiplied:
+ * - `rows_rows`: y[r, c] = sum over k of a[r, k] b[c, k]
+ * - `rows_columns`: y[r, c] = sum over k of a[r, k] b[k, c]
+ * - `columns_columns`: y[r, c] = sum over k of a[k, r] b[k, c]
+ */
+export type ProductForm = "rows_rows" | "rows_columns" | "columns_columns";
+
+/** Where a matrix lies: steps from row to row, panel to panel, and point to point, in vec4s. */
+export interface PanelStrides {
+  readonly row: number;
+  readonly panel: number;
+  readonly point: number;
+}
+
+interface Product {
+  readonly lanes: number;
+  readonly form: ProductForm;
+}
+
+const loads = {
+  /** Each lane the same four columns of rows of its own. */
+  alongRows: (lanes: number) => wgsl`
+      let atA = firstA + step / lanes * params.panelA + step % lanes;
+      ${unroll(4, (r) => `let a${r} = a[atA + ${r * lanes} * params.rowA];`)}`,
+  /** Each lane columns of its own of the same four rows. */
+  downColumns: wgsl`
+      let atA = firstA + step * 4 * params.rowA;
+      ${unroll(4, (u) => `let a${u} = a[atA + ${u} * params.rowA];`)}`,
+  columnsOfB: wgsl`
+      let atB = firstB + step * 4 * params.rowB;
+      ${unroll(4, (u) => `let b${u} = b[atB + ${u} * params.rowB];`)}`,
+  /** Four rows of b a lane, turned in registers. */
+  rowsOfB: wgsl`
+      let atB = firstB + step / lanes * params.panelB + step % lanes;
+      ${unroll(4, (j) => `let row${j} = b[atB + ${j} * params.rowB];`)}
+      ${components.map((u, k) => `let b${k} = quad(row0.${u}, row1.${u}, row2.${u}, row3.${u});`).join("\n      ")}`,
+};
+
+/** Adds four steps to each of the tile's accumulators. */
+function multiply({ lanes, form }: Product): string {
+  if (form !== "columns_columns") {
+    return unroll(4 * lanes, (row) => {
+      const products = components.map((u, k) => ` sum${row} += r.${u} * b${k};`).join("");
+      return `{ let r = subgroupBroadcast(a${Math.floor(row / lanes)}, ${row % lanes}u);${products} }`;
+    });
+  }
+  return unroll(lanes, (z) => {
+    const rows = unroll(4, (k) => `let r${k} = subgroupBroadcast(a${k}, ${z}u);`);
+    const products = components.map((u, j) => unroll(4, (k) => `sum${4 * z + j} += r${k}.${u} * b${k};`));
+    return `{ ${rows}\n    ${products.join("\n    ")} }`;
+  });
+}
+
+const panelProduct = memoise((product: Product) => {
+  const { lanes, form } = product;
+  const alongA = form !== "columns_columns";
+  const alongB = form === "rows_rows";
+  return kernel(`gemm_panels_${form}_${lanes}`, {
+    read: { a: "quad", b: "quad" },
+    write: { y: "quad" },
+    params: {
+      ...{ rowA: "i32", panelA: "i32", pointA: "i32" },
+      ...{ rowB: "i32", panelB: "i32", pointB: "i32" },
+      ...{ rowY: "i32", panelY: "i32", pointY: "i32" },
+      ...{ rows: "i32", quads: "i32", tiles: "i32", panels: "i32" }, // quads: vec4s of columns
+      ...{ steps: "i32", points: "i32", splits: "i32" },
+    },
+    groups: ({ tiles, panels, points, splits }) => tiles * panels * points * splits,
+    subgroups: true,
+    workgroupSize: lanes,
+    constants: { lanes },
+    body: wgsl`
+    let panel = i32(group) % params.panels;
+    let tile = i32(group) / params.panels % params.tiles;
+    let product = i32(group) / (params.panels * params.tiles);
+    let point = product % params.points;
+    let split = product / params.points;
+    let firstRow = tile * 4 * lanes;
+    let column = i32(lane);
+    let firstA = point * params.pointA + ${alongA ? "(firstRow + column) * params.rowA" : "tile * params.panelA + column"};
+    let firstB = point * params.pointB + ${alongB ? "(panel * lanes + column) * 4 * params.rowB" : "panel * params.panelB + column"};
+    ${unroll(4 * lanes, (row) => `var sum${row} = quad(0);`)}
+    let end = (split + 1) * params.steps / params.splits;
+    for (var step = split * params.steps / params.splits; step < end; step++) {
+      ${alongA ? loads.alongRows(lanes) : loads.downColumns}
+      ${alongB ? loads.rowsOfB : loads.columnsOfB}
+      ${multiply(product)}
+    }
+    if (panel * lanes + column >= params.quads) { return; }
+    let atY = product * params.pointY + panel * params.panelY + firstRow * params.rowY + column;
+    ${unroll(4 * lanes, (row) => `if (firstRow + ${row} < params.rows) { y[atY + ${row} * params.rowY] = sum${row}; }`)}`,
+  });
+});
+
+export interface PanelProductArguments {
+  readonly form: ProductForm;
+  readonly a: BufferView;
+  readonly b: BufferView;
+  /** Overwritten: rows up to `rows`, columns up to `4 quads`; the sums of the splits after one another, each with all points. */
+  readonly y: BufferView;
+  readonly strides: { readonly a: PanelStrides; readonly b: PanelStrides; readonly y: PanelStrides };
+  readonly rows: number;
+  readonly quads: number;
+  /** Of four k. What they read beyond a matrix's rows or columns must be there, and be zero in one factor. */
+  readonly steps: number;
+  readonly points?: number;
+  /** Parts that the sum over k is split into; 1 by default. */
+  readonly splits?: number;
+}
+
+/** Encodes y = op(a) op(b) for every point. 8 rows quads 4 steps operations a point. */
+export function multiplyPanels(device: Device, args: PanelProductArguments): void {
+  const { form, a, b, y, strides, rows, quads, steps, points = 1, splits = 1 } = args;
+  const lanes = device.info.subgroupSize;
+  panelProduct({ lanes, form })(device, {
+    ...{ a, b, y, rows, quads, steps, points, splits },
+    ...{ rowA: strides.a.row, panelA: strides.a.panel, pointA: strides.a.point },
+    ...{ rowB: strides.b.row, panelB: strides.b.panel, pointB: strides.b.point },
+    ...{ rowY: strides.y.row, panelY: strides.y.panel, pointY: strides.y.point },
+    tiles: Math.ceil(rows / (4 * lanes)),
+    panels: Math.ceil(quads / lanes),
+  });
+}
