@@ -13,6 +13,7 @@ import { padChannels, unpadChannels } from "./pack.ts";
 import { conv2dForwardPlain, conv2dInputGradPlain, conv2dWeightGradPlain } from "./plain.ts";
 import { type Conv2dShape, outputExtents, sizesOf } from "./shape.ts";
 import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled } from "./tiled.ts";
+import { launchForwardWindows, launchWeightGradWindows } from "./windows.ts";
 import {
   chooseAlgorithm,
   growthOfRoundings,
@@ -198,6 +199,9 @@ const vggShapes = vgg.map(([extent, ci, co]) => ({
   paddingW: 1,
 }));
 
+/** The others take the plain kernels seconds each, and nobody chooses those there. */
+const plainShapes = vggShapes.filter(({ h, ci }) => h === 2 || ci === 3);
+
 /** Shapes that hang over the edges of every tile; the first of stride 1, the second in four classes of pixels, each in one part and in three. */
 const overTiles = [shapeOf([3, 9, 11, 20, 68, 3, 3, 1, 1, 1]), shapeOf([2, 17, 15, 68, 36, 3, 2, 2, 1, 0])];
 const tiledPlans: readonly TilePlan[] = tiles.flatMap((tile) => [1, 3].map((splits) => ({ tile, splits })));
@@ -206,6 +210,27 @@ const tiledWith = (plan: TilePlan): Conv2dConfiguration => ({
   inputGrad: (device, args) => launchInputGradTiled(device, args, plan),
   weightGrad: (device, args) => launchWeightGradTiled(device, args, plan),
 });
+
+const fewChannels: Variant = {
+  ...direct("subgroup"),
+  title: "windows",
+  launch: {
+    ...conv2dConfigurations.subgroup,
+    forward: launchForwardWindows,
+    weightGrad: launchWeightGradWindows,
+  },
+};
+/** One to three channels, every window and stride; pixels in fours. */
+const fewChannelShapes = (
+  [
+    [4, 1, 1, 1, 4, 1, 1, 1, 0, 0],
+    [4, 7, 5, 3, 8, 3, 3, 1, 1, 1],
+    [2, 8, 9, 2, 36, 2, 2, 2, 0, 0],
+    [4, 31, 7, 3, 20, 5, 3, 3, 2, 1],
+    [4, 32, 32, 3, 24, 2, 2, 1, 1, 0],
+    [2, 46, 48, 3, 4, 3, 3, 1, 1, 1],
+  ] as const
+).map(shapeOf);
 
 /** Roundings of the transforms grow with their matrices. */
 const winograd = (algorithm: TileAlgorithm): Variant => {
@@ -249,7 +274,9 @@ const pairShapes = [
 export const conv2dFamilyCases: readonly KernelCase[] = [
   ...(["plain", "subgroup", "tiled"] as const).flatMap((configuration) => [
     ...oddShapes.flatMap((shape) => conv2dCases(direct(configuration), shape, false)),
-    ...vggShapes.flatMap((shape) => conv2dCases(direct(configuration), shape, true)),
+    ...(configuration === "plain" ? plainShapes : vggShapes).flatMap((shape) =>
+      conv2dCases(direct(configuration), shape, true),
+    ),
   ]),
   ...tiledPlans.flatMap((plan) =>
     overTiles.flatMap((shape) => {
@@ -257,6 +284,7 @@ export const conv2dFamilyCases: readonly KernelCase[] = [
       return conv2dCases({ ...direct("tiled"), title, launch: tiledWith(plan) }, shape, false);
     }),
   ),
+  ...fewChannelShapes.flatMap((shape) => conv2dCases(fewChannels, shape, false)),
   ...tileAlgorithms.flatMap((algorithm) =>
     (algorithm.name === "pair" ? pairShapes : winogradShapes).flatMap((shape) =>
       conv2dCases(winograd(algorithm), shape, false),

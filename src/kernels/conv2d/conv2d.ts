@@ -15,6 +15,7 @@ import {
   suitsSubgroup,
 } from "./subgroup.ts";
 import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled, suitsTiled } from "./tiled.ts";
+import { launchForwardWindows, launchWeightGradWindows, suitsWindows, windowBytes } from "./windows.ts";
 import {
   chooseWinograd,
   keptBytes,
@@ -35,7 +36,7 @@ export interface ForwardArguments {
   readonly weight: BufferView;
   readonly y: BufferView;
   /** Overwritten. */
-  readonly kept?: Conv2dKept;
+  readonly kept?: Conv2dKept | undefined;
 }
 
 export interface BackwardArguments {
@@ -46,7 +47,7 @@ export interface BackwardArguments {
   readonly dx?: BufferView | undefined;
   readonly dweight?: BufferView | undefined;
   /** From the forward with the same x and weights. */
-  readonly kept?: Conv2dKept;
+  readonly kept?: Conv2dKept | undefined;
 }
 
 export interface InputGradArguments {
@@ -61,6 +62,8 @@ export interface WeightGradArguments {
   readonly x: BufferView;
   readonly dy: BufferView;
   readonly dweight: BufferView;
+  /** From the forward with the same x. */
+  readonly kept?: Conv2dKept | undefined;
 }
 
 export interface Conv2dConfiguration {
@@ -90,6 +93,13 @@ export const conv2dConfigurations: Readonly<Record<DirectConfiguration, Conv2dCo
   },
 };
 
+/** The subgroup configuration's for few input channels. */
+const windows: Conv2dConfiguration = {
+  ...conv2dConfigurations.subgroup,
+  forward: launchForwardWindows,
+  weightGrad: launchWeightGradWindows,
+};
+
 const suits: Readonly<Record<DirectConfiguration, (device: Device, shape: Conv2dShape) => boolean>> = {
   plain: () => true,
   subgroup: suitsSubgroup,
@@ -100,7 +110,8 @@ const suits: Readonly<Record<DirectConfiguration, (device: Device, shape: Conv2d
 function directFor(device: Device, shape: Conv2dShape): Conv2dConfiguration {
   const configuration = chooseConfiguration(device, "conv2d");
   const direct = configuration === "winograd" ? "subgroup" : configuration;
-  return conv2dConfigurations[suits[direct](device, shape) ? direct : "plain"];
+  if (!suits[direct](device, shape)) return conv2dConfigurations.plain;
+  return direct === "subgroup" && suitsWindows(device, shape) ? windows : conv2dConfigurations[direct];
 }
 
 function winogradFor(device: Device, shape: Conv2dShape): WinogradChoice | undefined {
@@ -110,7 +121,8 @@ function winogradFor(device: Device, shape: Conv2dShape): WinogradChoice | undef
 /** Bytes of what forward can keep for the gradients; 0 of what it has no use for. */
 export function conv2dKeptBytes(device: Device, shape: Conv2dShape): { input: number; weight: number } {
   const winograd = winogradFor(device, shape);
-  return winograd ? keptBytes(device, shape, winograd) : { input: 0, weight: 0 };
+  if (winograd) return keptBytes(device, shape, winograd);
+  return { input: directFor(device, shape) === windows ? windowBytes(shape) : 0, weight: 0 };
 }
 
 /** y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy stride - padding + ky, ox stride - padding + kx, ci] weight[co, ky, kx, ci]. */
@@ -136,5 +148,6 @@ export function conv2dBackward(device: Device, args: BackwardArguments): void {
       winograd.algorithm,
     );
   else if (dx) direct.inputGrad(device, { shape, dy, weight, dx });
-  if (directWeightGrad) direct.weightGrad(device, { shape, x, dy, dweight: directWeightGrad });
+  if (directWeightGrad)
+    direct.weightGrad(device, { shape, x, dy, dweight: directWeightGrad, kept: args.kept });
 }

@@ -49,7 +49,7 @@ fn load_pixel(top: i32, left: i32, origin: i32, tap_y: i32, tap_x: i32, channel:
   return value;
 }
 
-/** ${turned ? "Four input channels, from" : "Four channels of the depth, to"} an output channel, at a tap. */
+/** At a tap, four channels of the depth to an output channel; turned, four input channels from an output channel. */
 fn load_weight(co: i32, tap: i32, channel: i32, inside: bool) -> quad {
   var value = quad(0);
   if (inside & (co < params.co)${turned ? " & (channel < params.weightQuads)" : ""}) {
