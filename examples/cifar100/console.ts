@@ -35,12 +35,12 @@ export class Console {
   /** Kernels compiled before the first step: a bar, or nothing but a line at the start. */
   compiling(done: number, total: number, kernel: string): void {
     if (!this.#isTerminal) {
-      if (done === 1) this.line(`compiling ${total} kernels`);
+      if (done === 0) this.line(`compiling ${total} kernels`);
       return;
     }
     this.#start();
     this.#part?.setTotal(total);
-    this.#part?.update(done, { name: "compiling", text: kernel });
+    this.#part?.update(done, { name: "compiling", text: `${done} of ${total} kernels  ${kernel}` });
     if (done === total) this.#part?.update(0, { name: "this epoch", text: "" });
   }
 

@@ -12,6 +12,11 @@ export async function openWebGpu(): Promise<GPU | undefined> {
 /** Whether the wait for work that failed may end before the error is here. */
 export const errorsComeLate = true;
 
+/** How many more devices may compile a list of kernels: a browser compiles in parallel itself. */
+export function siblingCount(): number {
+  return 0;
+}
+
 /** Waits for a GPU promise. A browser doesn't poll, so there is nothing to throttle. */
 export function waitQuietly<T>(promise: Promise<T>): Promise<T> {
   return promise;

@@ -5,6 +5,8 @@
  * software adapter computes on. So every wait goes through `waitQuietly`, which sleeps a millisecond in each turn of the
  * event loop (measured: up to twice the throughput, at about 1.2 ms a wait).
  */
+import { availableParallelism } from "node:os";
+import type { GpuInfo } from "./adapter.ts";
 
 /** What to tell a user on whose machine Dawn finds no adapter. */
 export const noAdapterAdvice =
@@ -36,6 +38,13 @@ export async function openWebGpu(): Promise<GPU | undefined> {
 
 /** Whether the wait for work that failed may end before the error is here. Dawn in the same process reports it within the call. */
 export const errorsComeLate = false;
+
+/** How many more devices may compile a list of kernels. Only lavapipe's are known to find what another compiled, in Mesa's cache. */
+export function siblingCount({ description }: GpuInfo): number {
+  const off = process.env.MESA_SHADER_CACHE_DISABLE ?? "";
+  if (!description.includes("llvmpipe") || !/^(|0|no?|f(alse)?)$/i.test(off)) return 0;
+  return Math.min(4, availableParallelism()) - 1;
+}
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 let waiting = 0;

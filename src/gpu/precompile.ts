@@ -1,14 +1,14 @@
 /**
  * Compiles the kernels of a step before it runs, with progress.
  *
- * The step is traced: its commands are collected and none is executed. Pipelines are made in parallel. A software driver
- * compiles to machine code only at a kernel's first dispatch, so there each kernel gets one workgroup on scratch buffers,
- * with parameters of zero.
+ * The step is traced: its commands are collected and none is executed. Pipelines are made in parallel; for a software driver
+ * that's not all, see `first-dispatch.ts`.
  */
 import type { Device } from "./device.ts";
+import { dispatchFirst } from "./first-dispatch.ts";
 import type { KernelSource } from "./pipelines.ts";
 
-/** Called after each compiled kernel. */
+/** Called with 0 once it's known what there is to compile, if anything, and after each compiled kernel. */
 export type CompileProgress = (done: number, total: number, kernel: string) => void;
 
 export async function precompile(
@@ -25,7 +25,9 @@ export async function precompile(
     kernels.set(command.kernel.source, command.kernel);
   }
 
+  if (kernels.size === 0) return;
   let done = 0;
+  onProgress?.(done, kernels.size, "");
   const finished = (kernel: KernelSource) => onProgress?.(++done, kernels.size, kernel.label);
   await Promise.all(
     [...kernels.values()].map(async (kernel) => {
@@ -33,15 +35,5 @@ export async function precompile(
       if (!device.info.isSoftware) finished(kernel);
     }),
   );
-  if (!device.info.isSoftware) return;
-  for (const kernel of kernels.values()) {
-    const views = kernel.access.map(() => device.allocate(256, "precompile scratch"));
-    const uniform = kernel.uniform ? device.uniforms.find(new Uint32Array(64)) : undefined;
-    device.stream.dispatch({ kernel, views, uniform, groups: [1, 1] });
-    views.forEach((view) => {
-      device.release(view);
-    });
-    await device.idle();
-    finished(kernel);
-  }
+  if (device.info.isSoftware) await dispatchFirst(device, [...kernels.values()], finished);
 }

@@ -50,7 +50,7 @@ export interface FitOptions {
   readonly onEpoch?: (entry: LogEntry, state: TrainState, seconds: EpochSeconds) => void | Promise<void>;
   /** Called after each step. */
   readonly onProgress?: (progress: Progress) => void;
-  /** Called for each kernel that is compiled before the first step. */
+  /** Called for each kernel, before the first step: training's and validation's are compiled there. */
   readonly onCompile?: CompileProgress;
   /** Runs the model's code for each step, in place of a recording. */
   readonly eager?: boolean | undefined;
@@ -153,14 +153,15 @@ class Run {
   }
 
   async #precompile(): Promise<void> {
-    const { gpu } = this.#set.train;
-    const next = this.#set.test.inOrder(this.#evaluateBatch);
+    const { train, test } = this.#set;
+    const pass = test.passInOrder(this.#evaluateBatch);
+    // The last batch of a validation may be smaller, and small ones have convolutions of their own.
+    const sizes = new Set([pass.size, test.count % pass.size || pass.size]);
     const everything = () => {
       this.#step();
-      const batch = next();
-      if (batch) evaluationStep(this.#model, batch, this.#metrics);
+      for (const size of sizes) evaluationStep(this.#model, pass.gather(size), this.#metrics);
     };
-    await gpu.precompile(everything, this.#options.onCompile);
+    await train.gpu.precompile(everything, this.#options.onCompile);
   }
 
   get #evaluateBatch(): number {

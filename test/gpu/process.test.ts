@@ -1,11 +1,11 @@
-/** CASES 9b, in processes of their own: a device at rest costs no CPU, and after `destroy()` the process exits by itself. */
+/** In processes of their own: a device at rest costs no CPU, after `destroy()` the process exits by itself, siblings help to compile. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const scripts = fileURLToPath(new URL("./scripts/", import.meta.url));
@@ -27,7 +27,11 @@ async function run(name: string) {
     alias: { wgrad: "./src/index.ts" },
     logLevel: "silent",
   });
-  const env = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir() };
+  const env = {
+    ...process.env,
+    XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(),
+    MESA_SHADER_CACHE_DIR: join(folder, "shaders"),
+  };
   // A process that doesn't exit by itself is killed: its status is null then.
   const { status, stdout, stderr } = spawnSync(process.execPath, [outfile], {
     cwd: root,
@@ -51,5 +55,34 @@ it("destroy() is idempotent, and leaves the application's own device alone", asy
     lostReason: "destroyed",
     ownDevice: "alive",
     second: 3,
+  });
+});
+
+describe("precompiling what takes long, on a software adapter", async () => {
+  const { siblings, helped, died, alone } = await run("siblings");
+  const names = (prefix: string) => Array.from({ length: 8 }, (_, k) => `${prefix}_${k}`);
+  type Progress = readonly (readonly [number, number, string])[];
+
+  it.each([
+    ["with siblings", "helped", helped],
+    ["with siblings that die", "died", died],
+    ["where no other adapter is to be had", "alone", alone],
+  ])("reports every kernel once, and runs nothing: %s", (_, prefix, { progress, values }) => {
+    const seen: Progress = progress;
+    expect(seen.map(([done, total]) => [done, total])).toEqual(Array.from({ length: 9 }, (_, k) => [k, 8]));
+    expect(
+      seen
+        .slice(1)
+        .map(([, , name]) => name)
+        .sort(),
+    ).toEqual(names(prefix));
+    expect(values).toEqual([0, 0, 0, 0]);
+  });
+
+  it("opens siblings for that time only, and gives no kernel to two of them", () => {
+    expect(helped.ends).toEqual(Array.from({ length: siblings }, () => "destroyed"));
+    expect(new Set(helped.elsewhere).size).toBe(helped.elsewhere.length);
+    if (siblings > 0) expect(helped.elsewhere.length).toBeGreaterThan(0);
+    expect(alone.elsewhere).toEqual([]);
   });
 });
