@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { findChromium } from "./scripts/setup/chromium.mjs";
+import { stripWgsl } from "./scripts/strip-wgsl.mjs";
 
 const root = fileURLToPath(new URL("./", import.meta.url));
 const chromium = findChromium();
@@ -46,6 +47,14 @@ const node: TestProjectInlineConfiguration = {
 
 const browser = (executablePath: string): TestProjectInlineConfiguration => ({
   resolve: { alias: alias("browser") },
+  // As in dist/, so that what browsers get is what's tested in one.
+  plugins: [
+    {
+      name: "stripped-wgsl",
+      enforce: "pre",
+      transform: (source, file) => (/[\\/]src[\\/].*\.ts$/.test(file) ? stripWgsl(source, file) : undefined),
+    },
+  ],
   test: {
     ...oneAfterAnother,
     name: "swiftshader",

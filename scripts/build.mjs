@@ -3,7 +3,8 @@
  *
  * All entries of one platform are built together with code splitting, so they share one copy of every module: a Tensor
  * from `wgrad` is a Tensor to `wgrad/testing`. `#host` is the one import that differs between platforms (the "imports" of
- * package.json); bundling resolves it, so dist/ needs nothing but itself and, in Node, the package `webgpu`.
+ * package.json); bundling resolves it, so dist/ needs nothing but itself and, in Node, the package `webgpu`. Kernels for browsers
+ * come without comments and indentation, since browsers load them over the network.
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -22,6 +23,7 @@ const dist = join(root, "dist");
 rmSync(dist, { recursive: true, force: true });
 
 const { build } = await import("esbuild");
+const { strippedWgsl } = await import("./strip-wgsl.mjs");
 const common = /** @type {const} */ ({
   absWorkingDir: root,
   outdir: "dist",
@@ -37,7 +39,13 @@ const node = { "index.node": "src/index.ts", "testing.node": "src/testing.ts", n
 const browser = { "index.browser": "src/index.ts", "testing.browser": "src/testing.ts" };
 await Promise.all([
   build({ ...common, platform: "node", entryPoints: node, chunkNames: "chunks/node-[hash]" }),
-  build({ ...common, platform: "browser", entryPoints: browser, chunkNames: "chunks/browser-[hash]" }),
+  build({
+    ...common,
+    platform: "browser",
+    entryPoints: browser,
+    chunkNames: "chunks/browser-[hash]",
+    plugins: [strippedWgsl],
+  }),
 ]).catch(() => process.exit(1)); // esbuild has printed what is wrong, and where
 
 const tsc = join(root, "node_modules/typescript/bin/tsc");
