@@ -5,9 +5,12 @@ import { Command } from "commander";
 import { createGpu, type Gpu } from "wgrad";
 import { nameOf, positive, runCommand } from "./command.ts";
 import { medianOf, spreadOf } from "./timing.ts";
-import { type Prepared, prepareOurs } from "./versus/ours.ts";
-import { type Peer, type PeerName, peerNames, startPeer } from "./versus/peer.ts";
-import { difference, inputsOf, listWork, type Values, type Work } from "./versus/work.ts";
+import { difference } from "./versus/difference.ts";
+import { type Inputs, inputsOf } from "./versus/inputs.ts";
+import { prepareOurs } from "./versus/ours.ts";
+import { MissingError, type Peer, type PeerName, peerNames, startPeer } from "./versus/peer.ts";
+import type { Prepared } from "./versus/tensors.ts";
+import { listWork, type Work } from "./versus/work.ts";
 
 type Mode = "as-shipped" | "throttled";
 
@@ -51,6 +54,16 @@ const command = new Command("bench:peers")
   .option("--batch <number>", "of the VGG step", positive, 32)
   .option("--seconds <number>", "about how long each row may sample", positive, 10)
   .option("--json <file>", "write the rows to a file")
+  .addHelpText(
+    "after",
+    `
+Works: vgg-step, gemm-SIZE, conv-{fwd,dx,dw}-CHANNELS@EXTENT at batch 32 (VGG's and those of the network 'record'), batchnorm
+(forward and backward), {bn-relu,bn-relu-dropout,pool}-{fwd,bwd}-CHANNELS@EXTENT, loss-{fwd,bwd}, sgd (VGG's 15 million parameters).
+
+Backward (bwd) is run again and again after one forward, which left what it needs. A convolution's gradients (dx, dw) are each run
+alone: in training, wgrad's forward keeps the transformed input and weights for them, and the two share the transformed gradient;
+alone, each transforms all it needs. Results with dropout are compared at a rate of 0, then timed at 0.3.`,
+  )
   .parse();
 
 async function main(options: Options): Promise<number> {
@@ -69,6 +82,7 @@ async function main(options: Options): Promise<number> {
 
   const rows: Row[] = [];
   const problems: string[] = [];
+  const missing: string[] = [];
   for (const name of names) {
     let peer: Peer | undefined;
     for (const work of works) {
@@ -77,6 +91,10 @@ async function main(options: Options): Promise<number> {
         rows.push(...(await compare(gpu, peer, work, options.seconds)));
         if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
       } catch (error) {
+        if (error instanceof MissingError) {
+          missing.push(`${work.name}, ${name}: ${error.message}`);
+          continue;
+        }
         problems.push(`${work.name}, ${name}: ${error instanceof Error ? error.message : error}`);
         peer?.close();
         peer = undefined;
@@ -87,6 +105,7 @@ async function main(options: Options): Promise<number> {
   }
   gpu.destroy();
   if (rows.length > 0) console.log(format(rows));
+  for (const line of missing) console.log(`no such work: ${line}`);
   for (const problem of problems) console.error(`not timed: ${problem}`);
   return problems.length > 0 ? 1 : 0;
 }
@@ -115,12 +134,7 @@ async function compare(gpu: Gpu, peer: Peer, work: Work, seconds: number): Promi
   }
 }
 
-async function check(
-  peer: Peer,
-  work: Work,
-  inputs: Readonly<Record<string, Values>>,
-  ours: Prepared,
-): Promise<void> {
+async function check(peer: Peer, work: Work, inputs: Inputs, ours: Prepared): Promise<void> {
   const different = difference(work, inputs, ours.outputs, await peer.prepare(work, inputs));
   if (different) throw new Error(`the results are not the same: ${different}`);
 }
@@ -128,6 +142,7 @@ async function check(
 const leastSampleMs = 60;
 const fewestSamples = 3;
 const mostSamples = 9;
+const mostRepeats = 1000;
 
 /** Times both sides in turns, so that what else the machine does hits both alike. */
 async function race(peer: Peer, work: Work, ours: Prepared, mode: Mode, seconds: number): Promise<Row> {
@@ -135,11 +150,10 @@ async function race(peer: Peer, work: Work, ours: Prepared, mode: Mode, seconds:
     ours: (repeats: number) => timeOurs(ours, repeats),
     peer: (repeats: number) => peer.time(repeats, mode === "throttled"),
   };
-  const repeatsFor = (ms: number) => Math.max(1, Math.min(200, Math.round(leastSampleMs / ms)));
-  const oursRepeats = repeatsFor(await time.ours(1));
+  const oursRepeats = await repeatsFor(time.ours, await time.ours(1));
   const began = performance.now();
   const first = await time.peer(1);
-  const peerRepeats = repeatsFor(first);
+  const peerRepeats = await repeatsFor(time.peer, first);
   const isSlow = first > seconds * 1000;
   const samples: { ours: number[]; peer: number[] } = { ours: [], peer: [] };
   while (samples.ours.length < mostSamples) {
@@ -156,6 +170,13 @@ async function race(peer: Peer, work: Work, ours: Prepared, mode: Mode, seconds:
   };
   console.error(`${row.work}, ${row.peer} ${mode}: ${row.ratio.toFixed(2)}`);
   return row;
+}
+
+/** How many runs make a sample, from what one takes. Waiting for short ones takes longer than they do, so these are tried again. */
+async function repeatsFor(time: (repeats: number) => Promise<number>, ms: number): Promise<number> {
+  const fitting = (run: number) => Math.max(1, Math.min(mostRepeats, Math.round(leastSampleMs / run)));
+  const repeats = fitting(ms);
+  return repeats < 10 ? repeats : fitting(await time(repeats));
 }
 
 async function timeOurs(ours: Prepared, repeats: number): Promise<number> {

@@ -2,7 +2,8 @@
  * The line protocol of a peer: a JSON request a line on standard input, a JSON answer a line on standard output.
  *
  *     { do: "open" }                                 -> { versions, device }
- *     { do: "prepare", work, inputs, folder }        -> { outputs }; arrays are f32 files, [N, H, W, C] and [Co, Kh, Kw, Ci]
+ *     { do: "prepare", work, inputs, folder }        -> { outputs }; arrays are f32 files, [N, H, W, C] and [Co, Kh, Kw, Ci];
+ *                                                      or { missing }: why the peer has no such work
  *     { do: "time", repeats, throttled }             -> { ms } for one repeat
  *
  * pytorch.py speaks the same. A failure is answered with { error }.
@@ -76,7 +77,8 @@ function throttleWaits() {
  * Answers requests until the input ends.
  * @param {() => Promise<{ versions: object, device: string }>} open
  * @param {(work: object, inputs: Record<string, { shape: number[], data: Float32Array }>) => Promise<{
- *   outputs: Record<string, Float32Array>, run: () => void, wait: () => Promise<unknown> }>} prepare makes the work and runs it once
+ *   outputs: Record<string, Float32Array>, run: () => void, wait: () => Promise<unknown> } | { missing: string }>} prepare makes the
+ *   work and runs it once, or says why it can't
  */
 export async function serve(open, prepare) {
   let prepared;
@@ -88,6 +90,7 @@ export async function serve(open, prepare) {
         { shape, data: new Float32Array(Uint8Array.from(readFileSync(file)).buffer) },
       ]);
       prepared = await prepare(work, Object.fromEntries(arrays));
+      if (prepared.missing) return { missing: prepared.missing };
       const outputs = Object.entries(prepared.outputs).map(([name, data], index) => {
         const file = `${folder}/output-${index}.f32`;
         writeFileSync(file, data);

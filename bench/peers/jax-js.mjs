@@ -37,7 +37,19 @@ const fromChannelsFirst = async (x) => {
 };
 
 async function prepare(work, inputs) {
-  const makers = { gemm, conv2d, "batch-norm": batchNorm, "vgg-step": vggStep };
+  if (work.direction === "backward")
+    return { missing: "a compiled gradient computes its forward anew, there is no backward alone" };
+  if (work.rate > 0) return { missing: "there is no dropout; bn-relu-fwd is the same without" };
+  const makers = {
+    gemm,
+    conv2d,
+    "batch-norm": batchNorm,
+    "batch-norm-relu": batchNormRelu,
+    "max-pool": maxPool,
+    "cross-entropy": crossEntropy,
+    sgd,
+    "vgg-step": vggStep,
+  };
   return makers[work.kind](work, inputs);
 }
 
@@ -48,17 +60,15 @@ async function pure(names, fn, args) {
   const first = call();
   const outputs = {};
   for (const [k, name] of names.entries()) outputs[name] = await fromChannelsFirst(first[k]);
-  let last;
-  const drop = () => {
-    for (const x of last ?? []) x.dispose();
-  };
+  const results = [];
   return {
     outputs,
-    run: () => {
-      drop();
-      last = call();
+    // Results that are disposed before anybody waits for them are never computed.
+    run: () => results.push(...call()),
+    wait: async () => {
+      await Promise.all(results.map((x) => x.blockUntilReady()));
+      for (const x of results.splice(0)) x.dispose();
     },
-    wait: () => Promise.all(last.map((x) => x.blockUntilReady())),
   };
 }
 
@@ -66,12 +76,21 @@ function gemm(_work, inputs) {
   return pure(["c"], (a, b) => [np.matmul(a, b)], [asArray(inputs.a), asArray(inputs.b)]);
 }
 
-const convolve = (x, weight) => lax.conv(x, weight, [1, 1], "SAME");
+const convolve = (x, weight, padding = 1) =>
+  lax.conv(
+    x,
+    weight,
+    [1, 1],
+    [
+      [padding, padding],
+      [padding, padding],
+    ],
+  );
 
-function conv2d({ direction }, inputs) {
+function conv2d({ direction, padding }, inputs) {
   const [x, weight, dy] = [inputs.x, inputs.weight, inputs.dy].map(toChannelsFirst);
-  if (direction === "forward") return pure(["y"], (a, b) => [convolve(a, b)], [x, weight]);
-  const weighted = (a, b, c) => convolve(a, b).mul(c).sum();
+  if (direction === "forward") return pure(["y"], (a, b) => [convolve(a, b, padding)], [x, weight]);
+  const weighted = (a, b, c) => convolve(a, b, padding).mul(c).sum();
   return direction === "input-grad"
     ? pure(["dx"], (a, b, c) => [grad(weighted, { argnums: 0 })(a, b, c)], [x, weight, dy])
     : pure(["dweight"], (a, b, c) => [grad(weighted, { argnums: 1 })(a, b, c)], [x, weight, dy]);
@@ -102,6 +121,52 @@ function batchNorm(_work, inputs) {
   return pure(["y", "dx", "dgamma", "dbeta"], run, [x, gamma, beta, dy]);
 }
 
+function batchNormRelu(_work, inputs) {
+  const args = [inputs.x, inputs.gamma, inputs.beta].map(toChannelsFirst);
+  return pure(["y"], (x, gamma, beta) => [nn.relu(normalise(x, gamma, beta))], args);
+}
+
+function maxPool(_work, inputs) {
+  return pure(["y"], (x) => [halve(x)], [toChannelsFirst(inputs.x)]);
+}
+
+function crossEntropy({ classes }, inputs) {
+  const args = [asArray(inputs.logits), oneHot(inputs.labels, classes)];
+  return pure(["y"], (logits, labels) => [lossOfLogits(logits, labels)], args);
+}
+
+async function sgd(_work, inputs) {
+  const given = parametersOf(inputs);
+  const gradients = given.map((_, k) => toChannelsFirst(inputs[`gradient ${k}`]));
+  let parameters = given.map(toChannelsFirst);
+  let velocity = parameters.map((x) => np.zeros(x.shape));
+  const compiled = jit(updated);
+  const step = () => {
+    [parameters, velocity] = compiled(
+      parameters,
+      velocity,
+      gradients.map((x) => x.ref),
+    );
+  };
+  step();
+  step();
+  const moved = [];
+  for (const x of parameters) moved.push(await fromChannelsFirst(x.ref));
+  return {
+    outputs: { parameters: concatenate(moved) },
+    run: step,
+    wait: () => Promise.all(parameters.map((x) => x.blockUntilReady())),
+  };
+}
+
+/** SGD's new weights and velocity. */
+function updated(weights, before, gradients) {
+  const velocity = before.map((v, k) =>
+    v.mul(momentum).add(gradients[k]).add(weights[k].ref.mul(weightDecay)),
+  );
+  return [weights.map((w, k) => w.sub(velocity[k].ref.mul(learningRate))), velocity];
+}
+
 function halve(x) {
   const [n, c, h, w] = x.shape;
   return np.max(x.reshape([n, c, h / 2, 2, w / 2, 2]), [3, 5]);
@@ -117,13 +182,24 @@ function lossOf(parameters, images, labels) {
   }
   x = x.reshape([x.shape[0], x.shape[1]]);
   x = nn.relu(normalise(np.matmul(x, next().transpose()), next(), next()));
-  const logits = np.matmul(x, next().transpose());
-  const images_ = logits.shape[0];
+  return lossOfLogits(np.matmul(x, next().transpose()), labels);
+}
+
+function lossOfLogits(logits, labels) {
+  const [rows] = logits.shape;
   return nn
     .logSoftmax(logits)
     .mul(labels)
     .sum()
-    .mul(-1 / images_);
+    .mul(-1 / rows);
+}
+
+function oneHot({ data, shape: [rows] }, classes) {
+  const ones = new Float32Array(rows * classes);
+  data.forEach((label, row) => {
+    ones[row * classes + label] = 1;
+  });
+  return asArray({ data: ones, shape: [rows, classes] });
 }
 
 async function vggStep(_work, inputs) {
@@ -131,12 +207,7 @@ async function vggStep(_work, inputs) {
   let parameters = given.map(toChannelsFirst);
   let velocity = parameters.map((x) => np.zeros(x.shape));
   const images = toChannelsFirst(inputs.images);
-  const [count] = inputs.labels.shape;
-  const oneHot = new Float32Array(count * 100);
-  inputs.labels.data.forEach((label, row) => {
-    oneHot[row * 100 + label] = 1;
-  });
-  const labels = asArray({ data: oneHot, shape: [count, 100] });
+  const labels = oneHot(inputs.labels, 100);
 
   const compiled = jit((weights, before, x, y) => {
     const [value, gradients] = valueAndGrad(lossOf)(
@@ -144,11 +215,7 @@ async function vggStep(_work, inputs) {
       x,
       y,
     );
-    const moved = before.map((v, k) =>
-      v.mul(momentum).add(gradients[k]).add(weights[k].ref.mul(weightDecay)),
-    );
-    const updated = weights.map((w, k) => w.sub(moved[k].ref.mul(learningRate)));
-    return [value, updated, moved];
+    return [value, ...updated(weights, before, gradients)];
   });
   let loss;
   const step = () => {

@@ -32,10 +32,11 @@ def gemm(work, inputs):
 
 def conv2d(work, inputs):
     x, weight, dy = (as_nchw(inputs[name]) for name in ("x", "weight", "dy"))
+    padding = work["padding"]
     return {
-        "forward": lambda: {"y": F.conv2d(x, weight, padding=1)},
-        "input-grad": lambda: {"dx": conv2d_input(x.shape, weight, dy, padding=1)},
-        "weight-grad": lambda: {"dweight": conv2d_weight(x, weight.shape, dy, padding=1)},
+        "forward": lambda: {"y": F.conv2d(x, weight, padding=padding)},
+        "input-grad": lambda: {"dx": conv2d_input(x.shape, weight, dy, padding=padding)},
+        "weight-grad": lambda: {"dweight": conv2d_weight(x, weight.shape, dy, padding=padding)},
     }[work["direction"]]
 
 
@@ -50,6 +51,57 @@ def batch_norm(work, inputs):
         return {"y": y, "dx": dx, "dgamma": dgamma, "dbeta": dbeta}
 
     return run
+
+
+def directed(work, leaves, gradient, forward):
+    """A layer's forward, or its backward alone after one forward: what to time, and where that's random what to compare."""
+
+    def backward(checked):
+        y = forward(checked)
+        names = [f"d{name}" for name in leaves]
+        return lambda: dict(zip(names, torch.autograd.grad(y, leaves.values(), gradient, retain_graph=True)))
+
+    if work["direction"] == "forward":
+        return (lambda: {"y": forward(False)}), (lambda: {"y": forward(True)})
+    return backward(False), backward(True)
+
+
+def batch_norm_relu(work, inputs):
+    x, dy = as_nchw(inputs["x"]).requires_grad_(), as_nchw(inputs["dy"])
+    gamma, beta = (torch.from_numpy(inputs[name]).requires_grad_() for name in ("gamma", "beta"))
+    mean, variance = torch.zeros(len(gamma)), torch.ones(len(gamma))
+
+    def forward(checked):
+        y = torch.relu_(F.batch_norm(x, mean, variance, gamma, beta, training=True, eps=EPS))
+        return y if checked or work["rate"] == 0 else F.dropout(y, work["rate"])
+
+    return directed(work, {"x": x, "gamma": gamma, "beta": beta}, dy, forward)
+
+
+def max_pool(work, inputs):
+    x = as_nchw(inputs["x"]).requires_grad_()
+    return directed(work, {"x": x}, as_nchw(inputs["dy"]), lambda _: F.max_pool2d(x, 2, 2))
+
+
+def cross_entropy(work, inputs):
+    logits = torch.from_numpy(inputs["logits"]).requires_grad_()
+    labels = torch.from_numpy(inputs["labels"].astype(np.int64))
+    return directed(work, {"logits": logits}, torch.ones(()), lambda _: F.cross_entropy(logits, labels))
+
+
+def sgd(work, inputs):
+    parameters = [as_nchw(a).requires_grad_() for name, a in inputs.items() if name.startswith("parameter")]
+    gradients = [as_nchw(a) for name, a in inputs.items() if name.startswith("gradient")]
+    for parameter, gradient in zip(parameters, gradients):
+        parameter.grad = gradient
+    optimizer = torch.optim.SGD(parameters, lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+
+    def first():
+        optimizer.step()
+        optimizer.step()
+        return {"parameters": torch.from_numpy(np.concatenate([as_nhwc(p).ravel() for p in parameters]))}
+
+    return optimizer.step, first
 
 
 def vgg_training(parameters, images, labels):
@@ -97,7 +149,16 @@ def prepare(request):
     inputs = {
         name: np.fromfile(value["file"], np.float32).reshape(value["shape"]) for name, value in request["inputs"].items()
     }
-    kinds = {"gemm": gemm, "conv2d": conv2d, "batch-norm": batch_norm, "vgg-step": vgg_step}
+    kinds = {
+        "gemm": gemm,
+        "conv2d": conv2d,
+        "batch-norm": batch_norm,
+        "batch-norm-relu": batch_norm_relu,
+        "max-pool": max_pool,
+        "cross-entropy": cross_entropy,
+        "sgd": sgd,
+        "vgg-step": vgg_step,
+    }
     made = kinds[request["work"]["kind"]](request["work"], inputs)
     run, first = made if isinstance(made, tuple) else (made, made)
     outputs = {}

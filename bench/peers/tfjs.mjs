@@ -38,13 +38,22 @@ const fromFilter = async (x) => permute(await x.data(), x.shape, [3, 0, 1, 2]).d
 const asTensor = ({ data, shape }) => tf.tensor(data, shape);
 
 async function prepare(work, inputs) {
-  const makers = { gemm, conv2d, "batch-norm": batchNorm, "vgg-step": vggStep };
+  const makers = {
+    gemm,
+    conv2d,
+    "batch-norm": batchNorm,
+    "batch-norm-relu": batchNormRelu,
+    "max-pool": maxPool,
+    "cross-entropy": crossEntropy,
+    sgd,
+    "vgg-step": vggStep,
+  };
   return makers[work.kind](work, inputs);
 }
 
-/** A work that makes tensors and no state. */
-async function pure(compute, read) {
-  const first = tf.tidy(compute);
+/** A work that makes tensors and no state. What is random has another computation to check. */
+async function pure(compute, read, checked = compute) {
+  const first = tf.tidy(checked);
   const outputs = {};
   for (const [name, x] of Object.entries(first)) outputs[name] = await (read[name] ?? ((y) => y.data()))(x);
   tf.dispose(first);
@@ -57,13 +66,16 @@ function gemm(_work, inputs) {
   return pure(() => ({ c: tf.matMul(a, b) }), {});
 }
 
-function conv2d({ direction }, inputs) {
+const noBackward = { missing: "its gradients can't be run without their forward" };
+
+function conv2d({ direction, padding }, inputs) {
   const x = asTensor(inputs.x);
   const dy = asTensor(inputs.dy);
   const filter = toFilter(inputs.weight);
-  const attributes = { strides: [1, 1], pad: "same", dataFormat: "NHWC", dimRoundingMode: undefined };
+  const pad = padding === 0 ? "valid" : "same";
+  const attributes = { strides: [1, 1], pad, dataFormat: "NHWC", dimRoundingMode: undefined };
   const kernels = {
-    forward: () => ({ y: tf.conv2d(x, filter, 1, "same") }),
+    forward: () => ({ y: tf.conv2d(x, filter, 1, pad) }),
     "input-grad": () => ({
       dx: tf
         .engine()
@@ -97,18 +109,68 @@ function batchNorm(_work, inputs) {
   }, {});
 }
 
-async function vggStep(_work, inputs) {
-  const variables = parametersOf(inputs).map((input) =>
-    tf.variable(
-      input.shape.length === 4
-        ? toFilter(input)
-        : input.shape.length === 2
-          ? tf.transpose(asTensor(input))
-          : asTensor(input),
-    ),
+function batchNormRelu({ direction, rate }, inputs) {
+  if (direction === "backward") return noBackward;
+  const [x, gamma, beta] = [inputs.x, inputs.gamma, inputs.beta].map(asTensor);
+  const forward = () => tf.relu(normalise(x, gamma, beta));
+  const dropping = () => ({ y: tf.dropout(forward(), rate) });
+  const checked = () => ({ y: forward() });
+  return pure(rate > 0 ? dropping : checked, {}, checked);
+}
+
+function maxPool({ direction }, inputs) {
+  const x = asTensor(inputs.x);
+  if (direction === "forward") return pure(() => ({ y: tf.maxPool(x, 2, 2, "valid") }), {});
+  const dy = asTensor(inputs.dy);
+  const output = tf.maxPool(x, 2, 2, "valid");
+  const attributes = { filterSize: 2, strides: 2, pad: "valid", dimRoundingMode: undefined };
+  return pure(() => ({ dx: tf.engine().runKernel("MaxPoolGrad", { dy, input: x, output }, attributes) }), {});
+}
+
+function crossEntropy({ direction, classes }, inputs) {
+  if (direction === "backward") return noBackward;
+  const logits = asTensor(inputs.logits);
+  const labels = oneHot(inputs.labels, classes);
+  return pure(() => ({ y: tf.losses.softmaxCrossEntropy(labels, logits) }), {});
+}
+
+const oneHot = ({ data }, classes) => tf.oneHot(tf.tensor1d(Int32Array.from(data), "int32"), classes);
+
+const toParameter = (input) => {
+  if (input.shape.length === 4) return toFilter(input);
+  return input.shape.length === 2 ? tf.transpose(asTensor(input)) : asTensor(input);
+};
+const fromParameter = async (x) => {
+  if (x.shape.length === 4) return fromFilter(x);
+  return x.shape.length === 2 ? permute(await x.data(), x.shape, [1, 0]).data : x.data();
+};
+
+/** Moves the variables against their gradients. */
+function update(optimizer, variables, grads) {
+  const decayed = variables.map(({ name }, k) => [
+    name,
+    tf.add(grads[name], tf.mul(variables[k], weightDecay)),
+  ]);
+  optimizer.applyGradients(Object.fromEntries(decayed));
+}
+
+async function sgd(_work, inputs) {
+  const variables = parametersOf(inputs).map((input) => tf.variable(toParameter(input)));
+  const grads = Object.fromEntries(
+    variables.map(({ name }, k) => [name, toParameter(inputs[`gradient ${k}`])]),
   );
+  const optimizer = tf.train.momentum(learningRate, momentum);
+  const step = () => tf.tidy(() => update(optimizer, variables, grads));
+  step();
+  step();
+  const parameters = concatenate(await Promise.all(variables.map(fromParameter)));
+  return { outputs: { parameters }, run: step, wait };
+}
+
+async function vggStep(_work, inputs) {
+  const variables = parametersOf(inputs).map((input) => tf.variable(toParameter(input)));
   const images = asTensor(inputs.images);
-  const labels = tf.oneHot(tf.tensor1d(Int32Array.from(inputs.labels.data), "int32"), 100);
+  const labels = oneHot(inputs.labels, 100);
   const optimizer = tf.train.momentum(learningRate, momentum);
 
   const loss = () => {
@@ -127,20 +189,12 @@ async function vggStep(_work, inputs) {
   const step = () =>
     tf.tidy(() => {
       const { value, grads } = tf.variableGrads(loss, variables);
-      for (const variable of variables)
-        grads[variable.name] = tf.add(grads[variable.name], tf.mul(variable, weightDecay));
-      optimizer.applyGradients(grads);
+      update(optimizer, variables, grads);
       return value;
     });
   let last = step();
   const losses = [(await last.data())[0]];
-  const read = async (variable) =>
-    variable.shape.length === 4
-      ? fromFilter(variable)
-      : variable.shape.length === 2
-        ? permute(await variable.data(), variable.shape, [1, 0]).data
-        : variable.data();
-  const parameters = concatenate(await Promise.all(variables.map(read)));
+  const parameters = concatenate(await Promise.all(variables.map(fromParameter)));
   last = step();
   losses.push((await last.data())[0]);
   return {

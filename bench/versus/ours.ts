@@ -12,18 +12,10 @@ import {
   type Tensor,
 } from "wgrad";
 import { conv2dBackward } from "../../src/kernels/conv2d/conv2d.ts";
-import type { Values, Work } from "./work.ts";
-import { vggTraining } from "./work.ts";
-
-export interface Prepared {
-  /** Results of the first run, by name. */
-  readonly outputs: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
-  run(): void;
-  wait(): Promise<void>;
-  free(): void;
-}
-
-type Inputs = Readonly<Record<string, Values>>;
+import { type Inputs, valuesOf } from "./inputs.ts";
+import { prepareLayer, prepareSgd } from "./layers.ts";
+import { concatenate, type Prepared, release, upload } from "./tensors.ts";
+import { vggTraining, type Work } from "./work.ts";
 
 /** Uploads the inputs and runs the work once. */
 export async function prepareOurs(gpu: Gpu, work: Work, inputs: Inputs): Promise<Prepared> {
@@ -36,25 +28,32 @@ export async function prepareOurs(gpu: Gpu, work: Work, inputs: Inputs): Promise
       return prepareConvolution(gpu, work, inputs);
     case "batch-norm":
       return prepareBatchNorm(gpu, work.channels, inputs);
+    case "batch-norm-relu":
+    case "max-pool":
+    case "cross-entropy":
+      return prepareLayer(gpu, work, inputs);
+    case "sgd":
+      return prepareSgd(gpu, inputs);
     case "vgg-step":
       return prepareVgg(gpu, work.width, inputs);
   }
 }
 
+/** In training forward keeps what it transformed for the gradients, which share dy's; each direction alone transforms all it needs. */
 async function prepareConvolution(
   gpu: Gpu,
-  { direction, batch, extent, channels }: Extract<Work, { kind: "conv2d" }>,
+  { direction, batch, extent, ci, co, window, padding }: Extract<Work, { kind: "conv2d" }>,
   inputs: Inputs,
 ): Promise<Prepared> {
   const x = upload(gpu, inputs, "x");
   const weight = upload(gpu, inputs, "weight");
   const dy = upload(gpu, inputs, "dy");
   const shape = {
-    ...{ n: batch, h: extent, w: extent, ci: channels, co: channels, kh: 3, kw: 3 },
-    ...{ stride: 1, paddingH: 1, paddingW: 1 },
+    ...{ n: batch, h: extent, w: extent, ci, co, kh: window, kw: window },
+    ...{ stride: 1, paddingH: padding, paddingW: padding },
   };
   const computations = {
-    forward: () => ({ y: conv2d(x, weight, { padding: 1 }) }),
+    forward: () => ({ y: conv2d(x, weight, { padding }) }),
     "input-grad": () => {
       const dx = gpu.empty(x.shape);
       conv2dBackward(gpu.device, { shape, x, weight, dy, dx });
@@ -143,33 +142,7 @@ async function prepared(
   };
 }
 
-/** Frees at once what would otherwise wait for a scope's end. */
-function release(tensor: Tensor): void {
-  if (!tensor.isReleased) tensor.claim.release("the benchmark");
-}
-
-function valuesOf(inputs: Inputs, name: string): Values {
-  const found = inputs[name];
-  if (!found) throw new Error(`the work has no input '${name}'`);
-  return found;
-}
-
-function upload(gpu: Gpu, inputs: Inputs, name: string, requiresGrad = false): Tensor {
-  const { shape, data } = valuesOf(inputs, name);
-  return gpu.tensor(data, shape, { requiresGrad });
-}
-
 function gradient({ grad }: Tensor): Tensor {
   if (!grad) throw new Error("the backward pass left no gradient");
   return grad;
-}
-
-function concatenate(arrays: readonly Float32Array[]): Float32Array<ArrayBuffer> {
-  const all = new Float32Array(arrays.reduce((total, { length }) => total + length, 0));
-  let offset = 0;
-  for (const array of arrays) {
-    all.set(array, offset);
-    offset += array.length;
-  }
-  return all;
 }

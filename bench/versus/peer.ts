@@ -4,7 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Values, Work } from "./work.ts";
+import type { Inputs } from "./inputs.ts";
+import type { Work } from "./work.ts";
 
 export const peerNames = ["pytorch", "jax-js", "tfjs"] as const;
 export type PeerName = (typeof peerNames)[number];
@@ -17,6 +18,9 @@ export interface VggMemory {
   /** Tensors alive between two ops. */
   readonly tensorBytes: number;
 }
+
+/** Why a peer has no part in a work. */
+export class MissingError extends Error {}
 
 export class Peer {
   readonly name: PeerName;
@@ -44,18 +48,16 @@ export class Peer {
     return `${list.join(", ")} on ${device}`;
   }
 
-  /** Runs the work once. @returns its results */
-  async prepare(
-    work: Work,
-    inputs: Readonly<Record<string, Values>>,
-  ): Promise<Record<string, Float32Array<ArrayBuffer>>> {
+  /** Runs the work once. @returns its results @throws MissingError if this peer doesn't do that work */
+  async prepare(work: Work, inputs: Inputs): Promise<Record<string, Float32Array<ArrayBuffer>>> {
     const described = Object.entries(inputs).map(([name, { shape, data }], k) => {
       const file = join(this.#folder, `input-${k}.f32`);
       writeFileSync(file, data);
       return [name, { shape, file }];
     });
     const request = { do: "prepare", work, inputs: Object.fromEntries(described), folder: this.#folder };
-    const { outputs } = await this.#ask(request, 900);
+    const { outputs, missing } = await this.#ask(request, 900);
+    if (typeof missing === "string") throw new MissingError(missing);
     const files = Object.entries(outputs ?? {}).map(([name, file]) => [
       name,
       new Float32Array(Uint8Array.from(readFileSync(String(file))).buffer),
