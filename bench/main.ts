@@ -6,6 +6,7 @@ import { createGpu, type Gpu } from "wgrad";
 import { allCases } from "../src/kernels/all.cases.ts";
 import type { HostValues, KernelCase, ReferenceValues } from "../src/kernels/cases.ts";
 import { firstError, runCase } from "../src/testing/run-case.ts";
+import { type Cell, formatCells } from "./chosen.ts";
 import { nameOf, runCommand } from "./command.ts";
 import { largerPeaks, measurePeaks, type Peaks } from "./peaks.ts";
 import { plotRoofline } from "./plots.ts";
@@ -24,9 +25,12 @@ interface Measured {
 interface Row extends Measured {
   /** The larger of the shares of the two peaks, in percent. */
   readonly percentOfPeak: number | null;
+  /** Its place in the table of what's chosen. */
+  readonly cell: KernelCase["chosen"] | null;
 }
 
 interface Options {
+  readonly chosen: boolean;
   readonly quick: boolean;
   readonly odd: boolean;
   readonly json?: string;
@@ -36,6 +40,11 @@ interface Options {
 const command = new Command("bench")
   .description("Checks every kernel against float64, then times it beside the device's own peaks.")
   .argument("[filters...]", "only cases whose name holds all of these words, such as: conv2d 64->64")
+  .option(
+    "--chosen",
+    "only what the families choose on this device, as a table: layers by direction, GFLOP/s and share of the arithmetic peak",
+    false,
+  )
   .option("--quick", "fewer and shorter samples", false)
   .option("--odd", "time the odd shapes too, not only check them", false)
   .option("--json <file>", "write the rows and the peaks to a file")
@@ -43,7 +52,10 @@ const command = new Command("bench")
   .parse();
 
 async function main(filters: readonly string[], options: Options): Promise<number> {
-  const cases = allCases.filter(({ name }) => filters.every((filter) => name.includes(filter)));
+  const cases = allCases.filter(
+    (kernelCase) =>
+      filters.every((filter) => kernelCase.name.includes(filter)) && isWanted(kernelCase, options),
+  );
   if (cases.length === 0) {
     console.error(`bench: no case's name holds ${filters.join(" and ")}`);
     return 2;
@@ -80,13 +92,16 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
 
   const rows = cases.flatMap((kernelCase): Row[] => {
     const row = measured.get(kernelCase);
-    return row ? [{ ...row, percentOfPeak: percentOf(peaks, row) }] : [];
+    return row ? [{ ...row, percentOfPeak: percentOf(peaks, row), cell: kernelCase.chosen ?? null }] : [];
   });
   console.log(
     `Peaks measured before and after, the larger: ${peaks.gflops.toFixed(0)} GFLOP/s, ` +
       `${peaks.gigabytesPerSecond.toFixed(1)} GB/s through storage buffers`,
   );
-  console.log(format(rows));
+  const cells = rows.flatMap((row): Cell[] => (row.cell ? [{ ...row, ...row.cell }] : []));
+  if (cells.length > 0) console.log(formatCells(cells, peaks));
+  const others = rows.filter(({ cell }) => cell === null);
+  if (others.length > 0) console.log(format(others));
   console.log(
     `${count.cases} cases, of ${count.references} problems, checked against float64: every element of every output, ` +
       `${count.elements.toLocaleString("en")} in all, and the guard words around them; ${wrong.length} wrong`,
@@ -97,6 +112,12 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
     writeFileSync(options.json, `${JSON.stringify({ device: gpu.info, peaks, rows }, null, 2)}\n`);
   if (options.plot) writeFileSync(options.plot, plotRoofline(device, peaks, rows));
   return wrong.length > 0 ? 1 : 0;
+}
+
+/** Cases of what's chosen repeat those of a configuration; families with one configuration have no others. */
+function isWanted({ chosen, problem, bench = false }: KernelCase, options: Options): boolean {
+  if (!options.chosen) return chosen === undefined;
+  return bench && (chosen !== undefined || problem === undefined);
 }
 
 /** Adds up how long parts of the run take. */

@@ -32,6 +32,8 @@ export interface KernelCase {
   skip?(device: Device): string | undefined;
   /** Worth timing: a shape of VGG, not an edge. */
   readonly bench?: boolean;
+  /** Where a family has several configurations, the case that runs what it chooses: a cell of the table of `npm run bench -- --chosen`. */
+  readonly chosen?: { readonly row: string; readonly column: string };
   readonly flops?: number;
   /** Bytes that must move at least: inputs once, outputs once. */
   readonly bytes?: number;

@@ -8,7 +8,14 @@ import {
   conv2dInputGradReference,
   conv2dWeightGradReference,
 } from "./conv2d.reference.ts";
-import { type Conv2dConfiguration, conv2dConfigurations, type DirectConfiguration } from "./conv2d.ts";
+import {
+  type BackwardArguments,
+  type Conv2dConfiguration,
+  conv2dBackward,
+  conv2dConfigurations,
+  conv2dForward,
+  type DirectConfiguration,
+} from "./conv2d.ts";
 import { padChannels, unpadChannels } from "./pack.ts";
 import { conv2dForwardPlain, conv2dInputGradPlain, conv2dWeightGradPlain } from "./plain.ts";
 import { type Conv2dShape, outputExtents, sizesOf } from "./shape.ts";
@@ -20,7 +27,8 @@ import {
   type TileAlgorithm,
   tileAlgorithms,
 } from "./winograd/algorithm.ts";
-import { launchBackwardWinograd, launchForwardWinograd } from "./winograd/winograd.ts";
+import { launchBackwardWinograd, launchForwardWinograd } from "./winograd/launch.ts";
+import { partsOf } from "./winograd/parts.ts";
 
 type Row = readonly [
   n: number,
@@ -76,6 +84,15 @@ const vgg = [
   [2, 512, 512],
 ] as const;
 
+/** Those of the network `record`, at batch 32, too; the first has a window of 2x2 and no padding, the others 3x3 and 1. */
+const recordNetwork = [
+  [31, 24, 64],
+  [15, 64, 64],
+  [15, 64, 256],
+  [7, 256, 256],
+  [3, 256, 256],
+] as const;
+
 const skip = {
   plain: () => undefined,
   subgroup: (device: Device) => subgroupObstacle(device),
@@ -97,6 +114,7 @@ interface Variant {
   readonly skip: (device: Device) => string | undefined;
   /** From the number of terms of a sum. */
   readonly tolerance: (terms: number) => Tolerance;
+  readonly chosen?: boolean;
 }
 
 const direct = (configuration: DirectConfiguration): Variant => ({
@@ -119,6 +137,8 @@ function conv2dCases(variant: Variant, shape: Conv2dShape, bench: boolean): Kern
     flops: 2 * sizes.y * kh * kw * ci,
     bytes: 4 * (sizes.x + sizes.weight + sizes.y),
   };
+  const layer = `${ci}->${co} @ ${h}x${w}, ${kh}x${kw}`;
+  const cell = (column: string) => (variant.chosen ? { chosen: { row: layer, column } } : {});
   const geometry = `stride ${stride} padding [${paddingH}, ${paddingW}]`;
   const text = `[${n}, ${h}, ${w}, ${ci}] * [${co}, ${kh}, ${kw}, ${ci}] ${geometry}`;
   return [
@@ -139,6 +159,7 @@ function conv2dCases(variant: Variant, shape: Conv2dShape, bench: boolean): Kern
         y: conv2dForwardReference(values(inputs, "x"), values(inputs, "weight"), shape),
       }),
       tolerance: tolerance(kh * kw * ci),
+      ...cell("forward"),
       ...work,
     },
     {
@@ -158,6 +179,7 @@ function conv2dCases(variant: Variant, shape: Conv2dShape, bench: boolean): Kern
         dx: conv2dInputGradReference(values(inputs, "dy"), values(inputs, "weight"), shape),
       }),
       tolerance: tolerance(kh * kw * co),
+      ...cell("input gradient"),
       ...work,
     },
     {
@@ -177,6 +199,7 @@ function conv2dCases(variant: Variant, shape: Conv2dShape, bench: boolean): Kern
         dweight: conv2dWeightGradReference(values(inputs, "x"), values(inputs, "dy"), shape),
       }),
       tolerance: tolerance(n * ho * wo),
+      ...cell("filter gradient"),
       ...work,
     },
   ];
@@ -186,18 +209,11 @@ const shapeOf = ([n, h, w, ci, co, kh, kw, stride, paddingH, paddingW]: Row): Co
   ...{ n, h, w, ci, co, kh, kw, stride, paddingH, paddingW },
 });
 const oddShapes = odd.map(shapeOf);
-const vggShapes = vgg.map(([extent, ci, co]) => ({
-  n: 32,
-  h: extent,
-  w: extent,
-  ci,
-  co,
-  kh: 3,
-  kw: 3,
-  stride: 1,
-  paddingH: 1,
-  paddingW: 1,
-}));
+const threeByThree = ([extent, ci, co]: readonly [extent: number, ci: number, co: number]) =>
+  shapeOf([32, extent, extent, ci, co, 3, 3, 1, 1, 1]);
+const vggShapes = vgg.map(threeByThree);
+const recordShapes = [shapeOf([32, 32, 32, 3, 24, 2, 2, 1, 0, 0]), ...recordNetwork.map(threeByThree)];
+const layers = [...vggShapes, ...recordShapes];
 
 /** The others take the plain kernels seconds each, and nobody chooses those there. */
 const plainShapes = vggShapes.filter(({ h, ci }) => h === 2 || ci === 3);
@@ -233,15 +249,18 @@ const fewChannelShapes = (
 ).map(shapeOf);
 
 /** Roundings of the transforms grow with their matrices. */
-const winograd = (algorithm: TileAlgorithm): Variant => {
+const winograd = (algorithm: TileAlgorithm, limit?: number): Variant => {
   const growth = growthOfRoundings(algorithm);
+  const backward = (device: Device, args: BackwardArguments) =>
+    launchBackwardWinograd(device, args, algorithm, partsOf(device, args.shape, algorithm, limit));
   return {
-    title: `winograd ${algorithm.name}`,
+    title: `winograd ${algorithm.name}${limit ? ` in parts of ${limit} bytes` : ""}`,
     launch: {
-      forward: (device, args) => launchForwardWinograd(device, args, algorithm),
+      forward: (device, args) =>
+        launchForwardWinograd(device, args, algorithm, partsOf(device, args.shape, algorithm, limit)),
       // dx doesn't need x, nor dweight the weights.
-      inputGrad: (device, args) => launchBackwardWinograd(device, { x: args.dy, ...args }, algorithm),
-      weightGrad: (device, args) => launchBackwardWinograd(device, { weight: args.dy, ...args }, algorithm),
+      inputGrad: (device, args) => backward(device, { x: args.dy, ...args }),
+      weightGrad: (device, args) => backward(device, { weight: args.dy, ...args }),
     },
     skip: subgroupObstacle,
     tolerance: (terms) => {
@@ -251,22 +270,22 @@ const winograd = (algorithm: TileAlgorithm): Variant => {
   };
 };
 
-/** Images smaller, larger and as large as a tile; channels that leave vec4s and panels incomplete; every padding. */
+/** Images smaller, larger and as large as a tile; channels that leave panels incomplete; every padding; sums over tiles in two parts. */
 const winogradShapes = (
   [
-    [1, 1, 1, 1, 1, 1],
+    [1, 1, 1, 4, 4, 1],
     [2, 7, 5, 4, 8, 1],
-    [1, 5, 9, 3, 5, 1],
+    [1, 5, 9, 12, 4, 1],
     [5, 4, 4, 32, 36, 1],
     [37, 3, 3, 12, 20, 1],
     [1, 10, 6, 40, 4, 0],
-    [2, 6, 6, 7, 9, 2],
+    [2, 6, 6, 8, 12, 2],
     [3, 8, 8, 8, 68, 1],
     [2, 130, 131, 4, 4, 1],
   ] as const
 ).map(([n, h, w, ci, co, padding]) => shapeOf([n, h, w, ci, co, 3, 3, 1, padding, padding]));
 const pairShapes = [
-  shapeOf([1, 2, 2, 3, 5, 3, 3, 1, 1, 1]),
+  shapeOf([1, 2, 2, 4, 8, 3, 3, 1, 1, 1]),
   shapeOf([9, 2, 2, 36, 68, 3, 3, 1, 1, 1]),
   shapeOf([33, 2, 2, 8, 4, 3, 3, 1, 1, 1]),
 ];
@@ -274,7 +293,7 @@ const pairShapes = [
 export const conv2dFamilyCases: readonly KernelCase[] = [
   ...(["plain", "subgroup", "tiled"] as const).flatMap((configuration) => [
     ...oddShapes.flatMap((shape) => conv2dCases(direct(configuration), shape, false)),
-    ...(configuration === "plain" ? plainShapes : vggShapes).flatMap((shape) =>
+    ...(configuration === "plain" ? plainShapes : layers).flatMap((shape) =>
       conv2dCases(direct(configuration), shape, true),
     ),
   ]),
@@ -290,8 +309,9 @@ export const conv2dFamilyCases: readonly KernelCase[] = [
       conv2dCases(winograd(algorithm), shape, false),
     ),
   ),
-  ...vggShapes.flatMap((shape) => {
+  ...layers.flatMap((shape) => {
     const algorithm = shape.ci > 3 ? chooseAlgorithm(shape) : undefined;
     return algorithm ? conv2dCases(winograd(algorithm), shape, true) : [];
   }),
+  ...layers.flatMap((shape) => conv2dCases(chosen(shape), shape, true)),
 ];

@@ -4,7 +4,7 @@ import { type ConfigurationOf, configurationNames, subgroupObstacle } from "../c
 import { tiles } from "../tiled/plan.ts";
 import { type Tile, tileName } from "../tiled/tile.ts";
 import { gemmReference } from "./gemm.reference.ts";
-import { type GemmArguments, gemmConfigurations } from "./gemm.ts";
+import { type GemmArguments, gemm, gemmConfigurations } from "./gemm.ts";
 import { packColumns, packRows } from "./pack.ts";
 import { gemmPlain } from "./plain.ts";
 import { launchGemmTiled } from "./tiled.ts";
@@ -88,6 +88,22 @@ function gemmCase(
   };
 }
 
+/** What matmul runs. */
+function chosenCase(size: Size, transposed: readonly [boolean, boolean]): KernelCase {
+  const [m, n, k] = size;
+  const [a, b] = transposed;
+  const kernelCase = gemmCase("plain", size, transposed, "", gemm);
+  return {
+    ...kernelCase,
+    name: kernelCase.name.replace("plain", "chosen"),
+    covers: [],
+    chosen: {
+      row: `[${m}, ${k}] x [${k}, ${n}]`,
+      column: `${a ? "a^T" : "a"} ${b ? "b^T" : "b"}`,
+    },
+  };
+}
+
 /** Around one tile and two, in one part and in three. */
 const tiledCases = ({ rows, columns, depth, ...held }: Tile): KernelCase[] => {
   const tile = { rows, columns, depth, ...held };
@@ -119,4 +135,5 @@ export const gemmCases: readonly KernelCase[] = [
     ),
   ),
   ...tiles.flatMap(tiledCases),
+  ...transpositions.flatMap((transposed) => bench.map((size) => chosenCase(size, transposed))),
 ];
