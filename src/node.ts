@@ -1,5 +1,11 @@
-/** `wgrad/node`: what needs files: data sets from disk, snapshots. */
+/** `wgrad/node`: what needs files: data sets from disk, snapshots, and what reports are made of. */
 export { type LoadCifar100Options, loadCifar100 } from "./data/node/load-cifar100.ts";
+export {
+  type Answers,
+  confusionMatrix,
+  Predictions,
+  predict,
+} from "./train/node/predictions.ts";
 export {
   loadSnapshot,
   SnapshotFolder,

@@ -21,6 +21,11 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called after each batch was given to the GPU. */
   readonly onProgress?: (done: number, total: number) => void;
+  /**
+   * Given each batch's logits `[n, classes]` and the index of its first image, while the call lasts: `logits.data()` may be awaited
+   * later. `Predictions` of `wgrad/node` takes them.
+   */
+  readonly onLogits?: ((logits: Tensor, first: number) => void) | undefined;
 }
 
 /**
@@ -32,7 +37,7 @@ export async function evaluate(
   images: GpuImages,
   options: EvaluateOptions = {},
 ): Promise<MetricsResult> {
-  const { batch = 128, eager = false, signal, onProgress } = options;
+  const { batch = 128, eager = false, signal, onProgress, onLogits = () => {} } = options;
   const { gpu } = images;
   const metrics = new Metrics(gpu);
   const pace = new Pace(gpu);
@@ -43,8 +48,8 @@ export async function evaluate(
     let done = 0;
     for (let { size } = pass; size > 0; { size } = pass) {
       signal?.throwIfAborted();
-      if (eager) gpu.scope(() => step(size));
-      else recorded(size);
+      if (eager) gpu.scope(() => onLogits(step(size), done));
+      else onLogits(recorded(size), done);
       pass.advance();
       done += size;
       onProgress?.(done, images.count);
@@ -56,10 +61,11 @@ export async function evaluate(
   }
 }
 
-/** One batch of an evaluation. */
-export function evaluationStep(model: Classifier, { images, labels }: Batch, metrics: Metrics): void {
-  noGrad(() => {
+/** One batch of an evaluation. @returns its logits */
+export function evaluationStep(model: Classifier, { images, labels }: Batch, metrics: Metrics): Tensor {
+  return noGrad(() => {
     const logits = model.forward(images, { training: false });
     metrics.add(softmaxCrossEntropy(logits, labels), logits, labels);
+    return logits;
   });
 }

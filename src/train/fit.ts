@@ -11,7 +11,7 @@ import type { Optimizer, Schedule } from "../nn/optim/index.ts";
 import { Metrics, type MetricsResult } from "../tensor/ops/metrics.ts";
 import { softmaxCrossEntropy } from "../tensor/ops/softmax-cross-entropy.ts";
 import type { RecordedStep } from "../tensor/record.ts";
-import { type Classifier, evaluate, evaluationStep } from "./evaluate.ts";
+import { type Classifier, type EvaluateOptions, evaluate, evaluationStep } from "./evaluate.ts";
 import { Pace } from "./pace.ts";
 import type { LogEntry, TrainState } from "./state.ts";
 
@@ -50,6 +50,8 @@ export interface FitOptions {
   readonly onEpoch?: (entry: LogEntry, state: TrainState, seconds: EpochSeconds) => void | Promise<void>;
   /** Called after each step. */
   readonly onProgress?: (progress: Progress) => void;
+  /** As `EvaluateOptions.onLogits`, for each validation. */
+  readonly onLogits?: EvaluateOptions["onLogits"];
   /** Called for each kernel, before the first step: training's and validation's are compiled there. */
   readonly onCompile?: CompileProgress;
   /** Runs the model's code for each step, in place of a recording. */
@@ -234,6 +236,7 @@ class Run {
         batch: this.#evaluateBatch,
         eager: this.#options.eager,
         signal,
+        onLogits: this.#options.onLogits,
         onProgress: (done) => onProgress?.(this.#progress("validation", done)),
       });
     } catch (error) {
