@@ -3,8 +3,8 @@
  *
  * All entries of one platform are built together with code splitting, so they share one copy of every module: a Tensor
  * from `wgrad` is a Tensor to `wgrad/testing`. `#host` is the one import that differs between platforms (the "imports" of
- * package.json); bundling resolves it, so dist/ needs nothing but itself and, in Node, the package `webgpu`. Kernels for browsers
- * come without comments and indentation, since browsers load them over the network.
+ * package.json); bundling resolves it, so dist/ needs nothing but itself and, in Node, the package `webgpu`. What browsers load over the
+ * network is made smaller: kernels without comments and indentation, modules in an order that gzip likes.
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -23,6 +23,7 @@ const dist = join(root, "dist");
 rmSync(dist, { recursive: true, force: true });
 
 const { build } = await import("esbuild");
+const { orderedModules } = await import("./ordered-modules.mjs");
 const { strippedWgsl } = await import("./strip-wgsl.mjs");
 const common = /** @type {const} */ ({
   absWorkingDir: root,
@@ -44,7 +45,7 @@ await Promise.all([
     platform: "browser",
     entryPoints: browser,
     chunkNames: "chunks/browser-[hash]",
-    plugins: [strippedWgsl],
+    plugins: [await orderedModules(root, ["src/index.ts", "src/testing.ts"]), strippedWgsl],
   }),
 ]).catch(() => process.exit(1)); // esbuild has printed what is wrong, and where
 

@@ -128,9 +128,15 @@ async function bundle(contents: string) {
 
 const nodeTraces = /node:|\brequire\(|process\.|from"webgpu"|import\("webgpu"\)/;
 
-test("bundles for browsers without a trace of Node", async () => {
+test("bundles for browsers without a trace of Node, and loads", async () => {
   const { code } = await bundle(`export * from "wgrad"; export * as testing from "wgrad/testing";`);
   expect(code).not.toMatch(nodeTraces);
+  // Modules in another order than in the sources: each must still find what it needs.
+  writeFileSync(join(user, "bundle.js"), code);
+  writeFileSync(join(user, "load.js"), `console.log(Object.keys(await import("./bundle.js")).join());`);
+  writeFileSync(join(user, "names.js"), `console.log(Object.keys(await import("wgrad")).join());`);
+  const names = node("names.js").trim().split(",");
+  expect(node("load.js").trim().split(",").sort()).toEqual([...names, "testing"].sort());
 });
 
 test("takes a browser less than 60 kB gzipped, with every export, without references and cases", async () => {
