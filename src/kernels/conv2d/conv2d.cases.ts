@@ -270,6 +270,22 @@ const winograd = (algorithm: TileAlgorithm, limit?: number): Variant => {
   };
 };
 
+/** What convolutions run, within what the least accurate of the kernels that may be chosen is allowed. */
+const chosen = (shape: Conv2dShape): Variant => {
+  const algorithm = chooseAlgorithm(shape);
+  return {
+    title: "chosen",
+    chosen: true,
+    launch: {
+      forward: conv2dForward,
+      inputGrad: (device, args) => conv2dBackward(device, { x: args.dy, ...args }),
+      weightGrad: (device, args) => conv2dBackward(device, { weight: args.dy, ...args }),
+    },
+    skip: () => undefined,
+    tolerance: algorithm ? winograd(algorithm).tolerance : directTolerance,
+  };
+};
+
 /** Images smaller, larger and as large as a tile; channels that leave panels incomplete; every padding; sums over tiles in two parts. */
 const winogradShapes = (
   [
