@@ -300,6 +300,8 @@ const winogradShapes = (
     [2, 130, 131, 4, 4, 1],
   ] as const
 ).map(([n, h, w, ci, co, padding]) => shapeOf([n, h, w, ci, co, 3, 3, 1, padding, padding]));
+/** Batches that don't end with a part of 16 images, or do. */
+const inParts = [shapeOf([37, 8, 8, 4, 8, 3, 3, 1, 1, 1]), shapeOf([32, 5, 9, 12, 4, 3, 3, 1, 1, 1])];
 const pairShapes = [
   shapeOf([1, 2, 2, 4, 8, 3, 3, 1, 1, 1]),
   shapeOf([9, 2, 2, 36, 68, 3, 3, 1, 1, 1]),
@@ -324,6 +326,9 @@ export const conv2dFamilyCases: readonly KernelCase[] = [
     (algorithm.name === "pair" ? pairShapes : winogradShapes).flatMap((shape) =>
       conv2dCases(winograd(algorithm), shape, false),
     ),
+  ),
+  ...inParts.flatMap((shape) =>
+    tileAlgorithms.slice(0, 1).flatMap((f4) => conv2dCases(winograd(f4, 450_000), shape, false)),
   ),
   ...layers.flatMap((shape) => {
     const algorithm = shape.ci > 3 ? chooseAlgorithm(shape) : undefined;

@@ -16,13 +16,8 @@ import {
 } from "./subgroup.ts";
 import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled, suitsTiled } from "./tiled.ts";
 import { launchForwardWindows, launchWeightGradWindows, suitsWindows, windowBytes } from "./windows.ts";
-import {
-  chooseWinograd,
-  keptBytes,
-  launchBackwardWinograd,
-  launchForwardWinograd,
-  type WinogradChoice,
-} from "./winograd/winograd.ts";
+import { chooseWinograd, type WinogradChoice } from "./winograd/choice.ts";
+import { launchBackwardWinograd, launchForwardWinograd } from "./winograd/launch.ts";
 
 /** What forward leaves for the gradients: x and weights as the configuration transforms them. */
 export interface Conv2dKept {
@@ -119,9 +114,12 @@ function winogradFor(device: Device, shape: Conv2dShape): WinogradChoice | undef
 }
 
 /** Bytes of what forward can keep for the gradients; 0 of what it has no use for. */
-export function conv2dKeptBytes(device: Device, shape: Conv2dShape): { input: number; weight: number } {
+export function conv2dKeptBytes(
+  device: Device,
+  shape: Conv2dShape,
+): Readonly<Record<keyof Conv2dKept, number>> {
   const winograd = winogradFor(device, shape);
-  if (winograd) return keptBytes(device, shape, winograd);
+  if (winograd) return winograd.kept;
   return { input: directFor(device, shape) === windows ? windowBytes(shape) : 0, weight: 0 };
 }
 

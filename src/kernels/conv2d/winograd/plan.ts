@@ -1,6 +1,5 @@
 /** One convolution by one of Winograd's algorithms: the sizes of its matrices, and the parameters of its transforms. */
 import type { PanelStrides } from "../../gemm/panels.ts";
-import { quadsOf } from "../quads.ts";
 import { type Conv2dShape, outputExtents } from "../shape.ts";
 import { type TileAlgorithm, tileCounts } from "./algorithm.ts";
 
@@ -32,8 +31,8 @@ export class WinogradPlan {
     this.lanes = lanes;
     this.shape = shape;
     this.algorithm = algorithm;
-    this.inputs = quadsOf(shape.ci);
-    this.outputs = quadsOf(shape.co);
+    this.inputs = shape.ci / 4;
+    this.outputs = shape.co / 4;
     const [tilesY, tilesX] = tileCounts(algorithm, shape);
     const tiles = shape.n * tilesY * tilesX;
     const wholePanels = (rows: number) => Math.ceil(rows / (4 * lanes)) * 4 * lanes;

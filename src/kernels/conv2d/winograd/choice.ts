@@ -1,0 +1,39 @@
+/** Where Winograd's algorithm is faster than the direct kernels on software Vulkan. */
+import type { Device } from "../../../gpu/device.ts";
+import type { Conv2dShape } from "../shape.ts";
+import { chooseAlgorithm, type TileAlgorithm, tileCounts } from "./algorithm.ts";
+import { partsOf, splitsOf } from "./parts.ts";
+
+/**
+ * Fewer channels don't fill a panel, and fewer tiles don't pay for transforming the weights: with 8 lanes, 16->16@32 at batch 64 takes 33 ms
+ * in place of the direct kernels' 21, 24->64@31 128 in place of 150, 32->32@16 10 in place of 14; of tiles, an estimate of 17 balances the forward convolution.
+ */
+const fewestChannels = 24;
+const fewestTiles = 24;
+/** The filter gradient reads points for every weight: 512->512@4 at batch 32, with one tile an image, takes 25 ms in place of the direct kernel's 22. */
+const fewestTilesOfWeightGrad = 64;
+
+export interface WinogradChoice {
+  readonly algorithm: TileAlgorithm;
+  /** Whether the filter gradient uses it, too. */
+  readonly weightGrad: boolean;
+  /** Bytes of what forward can keep for the gradients. */
+  readonly kept: { readonly input: number; readonly weight: number };
+}
+
+/** The algorithm for a convolution where it is faster, and its matrices fit the adapter's bindings. */
+export function chooseWinograd(device: Device, shape: Conv2dShape): WinogradChoice | undefined {
+  const { n, ci, co } = shape;
+  const algorithm = chooseAlgorithm(shape);
+  if (!algorithm || Math.min(ci, co) < fewestChannels || ci % 4 > 0 || co % 4 > 0) return undefined;
+  const [tilesY, tilesX] = tileCounts(algorithm, shape);
+  const tiles = n * tilesY * tilesX;
+  const parts = partsOf(device, shape, algorithm);
+  const plan = parts[0]?.plan;
+  const limit = device.limits.maxStorageBufferBindingSize;
+  if (tiles < fewestTiles || !plan || plan.bytes(plan.weight) > limit) return undefined;
+  const weight = plan.bytes(plan.weight);
+  const weightGrad = tiles >= fewestTilesOfWeightGrad && splitsOf(parts) * weight <= limit;
+  const input = weightGrad && parts.length === 1 ? plan.bytes(plan.x) : 0;
+  return { algorithm, weightGrad, kept: { input, weight } };
+}
