@@ -38,15 +38,18 @@ const common = /** @type {const} */ ({
 });
 const node = { "index.node": "src/index.ts", "testing.node": "src/testing.ts", node: "src/node.ts" };
 const browser = { "index.browser": "src/index.ts", "testing.browser": "src/testing.ts" };
+const ordered = orderedModules(root, ["src/index.ts", "src/testing.ts"]);
 await Promise.all([
   build({ ...common, platform: "node", entryPoints: node, chunkNames: "chunks/node-[hash]" }),
-  build({
-    ...common,
-    platform: "browser",
-    entryPoints: browser,
-    chunkNames: "chunks/browser-[hash]",
-    plugins: [await orderedModules(root, ["src/index.ts", "src/testing.ts"]), strippedWgsl],
-  }),
+  ordered.then((plugin) =>
+    build({
+      ...common,
+      platform: "browser",
+      entryPoints: browser,
+      chunkNames: "chunks/browser-[hash]",
+      plugins: [plugin, strippedWgsl],
+    }),
+  ),
 ]).catch(() => process.exit(1)); // esbuild has printed what is wrong, and where
 
 const tsc = join(root, "node_modules/typescript/bin/tsc");

@@ -14,13 +14,12 @@ import { build } from "esbuild";
  * @returns {Promise<import("esbuild").Plugin>}
  */
 export async function orderedModules(root, entries) {
-  const options = /** @type {const} */ ({ absWorkingDir: root, bundle: true, write: false, metafile: true });
+  const options = /** @type {const} */ ({ bundle: true, write: false, metafile: true, format: "esm" });
   const { metafile } = await build({
     ...options,
+    absWorkingDir: root,
     entryPoints: [entries[0]],
-    format: "esm",
     platform: "browser",
-    logLevel: "silent", // the build itself will say what's wrong
   });
   const modules = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs));
   const others = modules
