@@ -1,5 +1,5 @@
 /** `wgrad/node`: what needs files: data sets from disk, snapshots, and what reports are made of. */
-export { type LoadCifar100Options, loadCifar100 } from "./data/node/load-cifar100.ts";
+export { type LoadCifarOptions, loadCifar10, loadCifar100 } from "./data/node/load-cifar.ts";
 export {
   type Answers,
   confusionMatrix,

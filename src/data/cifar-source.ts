@@ -1,91 +1,135 @@
 /**
- * Reads CIFAR-100 from its archive or its two files, wherever the bytes come from: a stream from `fetch`, a `File` that the
- * user picked, a Node stream. Works on streams throughout and keeps nothing but the decoded set. What is in an archive is
- * recognised by the members' names; nothing is written, and links and paths that lead out of the archive are ignored.
+ * Reads CIFAR-10 and CIFAR-100 from their archives or files, wherever the bytes come from: a stream from `fetch`, a `File`
+ * that the user picked, a Node stream. Works on streams throughout and keeps nothing but the decoded set. What is in an archive
+ * is recognised by the members' names; nothing is written, and links and paths that lead out of the archive are ignored.
  */
 import { ByteReader, type ByteSource, chunksOf, gunzip } from "./bytes.ts";
-import { type ImageSet, RecordDecoder, type Split, type TrainTest } from "./cifar-binary.ts";
+import { type ImageSet, joinSets, RecordDecoder, type TrainTest } from "./cifar-binary.ts";
+import { type CifarFile, type CifarFormat, cifar10Format, cifar100Format } from "./cifar-format.ts";
 import { DatasetError } from "./dataset-error.ts";
 import { isTarHeader, type TarMember, tarMembers } from "./tar.ts";
 
-export interface ReadCifar100Options {
-  /** Only the official numbers of images will do (default). `false` takes any set in this format of 1 to 50,000 images. */
+export interface ReadCifarOptions {
+  /** Only the official numbers of images will do (default). `false` takes any files in this format of 1 to 50,000 images. */
   readonly verify?: boolean;
-  /** What errors call the archive, or the folder of the two files. */
+  /** What errors call the archive, or the folder of the files. */
   readonly name?: string;
-  /** Called with each piece of `train.bin` and `test.bin` as it is read, in order: for checksums. */
-  readonly onFileBytes?: (file: Split, bytes: Uint8Array) => void;
+  /** Called with each piece of the set's files as it is read, in order: for checksums. */
+  readonly onFileBytes?: (file: string, bytes: Uint8Array) => void;
 }
 
-const advice = "get the binary version of CIFAR-100, cifar-100-binary.tar.gz";
-
 /**
- * The training and the test set.
+ * CIFAR-100's training and test set.
  * @param source a `.tar.gz` or `.tar` (told apart by their first bytes), or the contents of `train.bin` and `test.bin`
  * @throws DatasetError for anything that isn't the set, naming the file, what was expected and what to do
  */
-export async function readCifar100(
+export function readCifar100(
   source: ByteSource | { readonly train: ByteSource; readonly test: ByteSource },
-  options: ReadCifar100Options = {},
+  options: ReadCifarOptions = {},
 ): Promise<TrainTest> {
-  const { verify = true, onFileBytes = () => {} } = options;
-  const read = async (
-    which: Split,
-    decoder: RecordDecoder,
-    body: AsyncIterable<Uint8Array>,
-  ): Promise<ImageSet> => {
-    for await (const bytes of body) {
-      decoder.push(bytes);
-      onFileBytes(which, bytes);
-    }
-    return decoder.finish();
-  };
-  if ("train" in source) {
-    const folder = options.name === undefined ? "" : `${options.name}/`;
-    const file = (which: Split) => {
-      const decoder = new RecordDecoder(which, { verify, name: `${folder}${which}.bin` });
-      return read(which, decoder, chunksOf(source[which]));
-    };
-    return { train: await file("train"), test: await file("test") };
-  }
+  if (!("train" in source)) return readCifarArchive(cifar100Format, source, options);
+  return readCifarFiles(cifar100Format, [source.train, source.test], options);
+}
 
-  const name = options.name ?? "the archive";
-  const sets: { train?: ImageSet; test?: ImageSet } = {};
+/**
+ * CIFAR-10's training and test set.
+ * @param source a `.tar.gz` or `.tar` (told apart by their first bytes), or the contents of `data_batch_1.bin` to
+ *   `data_batch_5.bin` and of `test_batch.bin`
+ * @throws DatasetError for anything that isn't the set, naming the file, what was expected and what to do
+ */
+export function readCifar10(
+  source: ByteSource | { readonly train: readonly ByteSource[]; readonly test: ByteSource },
+  options: ReadCifarOptions = {},
+): Promise<TrainTest> {
+  if (!("train" in source)) return readCifarArchive(cifar10Format, source, options);
+  return readCifarFiles(cifar10Format, [...source.train, source.test], options);
+}
+
+/** @param sources the contents of the format's files, in its order */
+export async function readCifarFiles(
+  format: CifarFormat,
+  sources: readonly ByteSource[],
+  { verify = true, name, onFileBytes }: ReadCifarOptions = {},
+): Promise<TrainTest> {
+  const { id, files, filesInWords } = format;
+  if (sources.length !== files.length) {
+    throw new DatasetError(
+      `[${id}] there must be ${files.length} files, ${filesInWords}, but there are ${sources.length}; give all of them`,
+    );
+  }
+  const folder = name === undefined ? "" : `${name}/`;
+  const sets = new Map<string, ImageSet>();
+  for (const [k, file] of files.entries()) {
+    const decoder = new RecordDecoder(format, file, { verify, name: `${folder}${file.name}` });
+    sets.set(file.name, await decode(decoder, file, chunksOf(sources[k] as ByteSource), onFileBytes));
+  }
+  return splitsOf(format, sets);
+}
+
+/** @param source a `.tar.gz` or `.tar` */
+export async function readCifarArchive(
+  format: CifarFormat,
+  source: ByteSource,
+  { verify = true, name = "the archive", onFileBytes }: ReadCifarOptions = {},
+): Promise<TrainTest> {
+  const sets = new Map<string, ImageSet>();
   const others: string[] = [];
-  for await (const member of tarMembers(await tarBytes(source, name), name)) {
-    const which = splitOf(member);
-    if (which === undefined) {
+  for await (const member of tarMembers(await tarBytes(format, source, name), name)) {
+    const file = fileOf(format, member);
+    if (file === undefined) {
       if (!member.name.endsWith("/")) others.push(member.name);
       continue;
     }
-    const file = `${member.name}' in '${name}`;
-    if (sets[which] !== undefined) {
+    if (sets.has(file.name)) {
       throw new DatasetError(
-        `[cifar100] '${name}' must hold one ${which}.bin, but '${member.name}' is a second; ${advice}`,
+        `[${format.id}] '${name}' must hold one ${file.name}, but '${member.name}' is a second; ${advice(format)}`,
       );
     }
-    sets[which] = await read(
-      which,
-      new RecordDecoder(which, { verify, size: member.size, name: file }),
-      member.body,
-    );
+    const decoder = new RecordDecoder(format, file, {
+      verify,
+      size: member.size,
+      name: `${member.name}' in '${name}`,
+    });
+    sets.set(file.name, await decode(decoder, file, member.body, onFileBytes));
   }
-  const { train, test } = sets;
-  if (train === undefined || test === undefined) throw missing(sets, others, name);
-  return { train, test };
+  const lacking = format.files.filter((file) => !sets.has(file.name));
+  if (lacking.length > 0) throw missing(format, lacking, others, name);
+  return splitsOf(format, sets);
 }
 
-/** Which of the two files a member is. Only regular files inside the archive's own folder count. */
-function splitOf({ name, isFile }: TarMember): Split | undefined {
+async function decode(
+  decoder: RecordDecoder,
+  file: CifarFile,
+  body: AsyncIterable<Uint8Array>,
+  onFileBytes: ReadCifarOptions["onFileBytes"],
+): Promise<ImageSet> {
+  for await (const bytes of body) {
+    decoder.push(bytes);
+    onFileBytes?.(file.name, bytes);
+  }
+  return decoder.finish();
+}
+
+function splitsOf({ files }: CifarFormat, sets: ReadonlyMap<string, ImageSet>): TrainTest {
+  const of = (which: CifarFile["split"]) =>
+    joinSets(files.flatMap(({ name, split }) => (split === which ? (sets.get(name) ?? []) : [])));
+  return { train: of("train"), test: of("test") };
+}
+
+/** Which of the set's files a member is. Only regular files inside the archive's own folder count. */
+function fileOf({ files }: CifarFormat, { name, isFile }: TarMember): CifarFile | undefined {
   const folders = name.split("/");
   const base = folders.pop();
   const stays = !name.startsWith("/") && !name.includes("\\") && !folders.includes("..");
-  if (!isFile || !stays) return undefined;
-  return base === "train.bin" ? "train" : base === "test.bin" ? "test" : undefined;
+  return isFile && stays ? files.find((file) => file.name === base) : undefined;
 }
 
 /** The tar archive in `source`, decompressed where it's gzip. */
-async function tarBytes(source: ByteSource, name: string): Promise<AsyncGenerator<Uint8Array>> {
+async function tarBytes(
+  format: CifarFormat,
+  source: ByteSource,
+  name: string,
+): Promise<AsyncGenerator<Uint8Array>> {
   const reader = new ByteReader(source);
   const head = await reader.take(512);
   const whole = (async function* () {
@@ -100,12 +144,12 @@ async function tarBytes(source: ByteSource, name: string): Promise<AsyncGenerato
   if (head[0] === 0x1f && head[1] === 0x8b) {
     return gunzip(whole, (cause) => {
       const problem = "is damaged or truncated: its gzip data ends early or fails its checksum";
-      return new DatasetError(`[cifar100] '${name}' ${problem}; download it again`, { cause });
+      return new DatasetError(`[${format.id}] '${name}' ${problem}; download it again`, { cause });
     });
   }
   await reader.close();
   throw new DatasetError(
-    `[cifar100] '${name}' must be a .tar.gz or .tar archive, but it ${contents(head)}; ${advice}`,
+    `[${format.id}] '${name}' must be a .tar.gz or .tar archive, but it ${contents(head)}; ${advice(format)}`,
   );
 }
 
@@ -121,23 +165,26 @@ function contents(head: Uint8Array): string {
 
 /** An archive of something else. The other versions of the set, which its home page offers beside it, are recognised. */
 function missing(
-  found: { train?: ImageSet; test?: ImageSet },
+  format: CifarFormat,
+  lacking: readonly CifarFile[],
   others: readonly string[],
   name: string,
 ): DatasetError {
-  const lacking = ["train", "test"].filter((which) => !(which in found)).map((which) => `${which}.bin`);
+  const { id, files, filesInWords, otherSets } = format;
+  const lacks =
+    lacking.length === files.length ? filesInWords : lacking.map((file) => file.name).join(" and ");
   const more = others.length > 4 ? [`${others.length - 4} more`] : [];
   const holds = others.length === 0 ? "no other file" : [...others.slice(0, 4), ...more].join(", ");
-  const kind = kinds.find(([pattern]) => others.some((other) => pattern.test(other)))?.[1] ?? "";
+  const isOutside = others.some((other) => files.some((file) => other.split(/[/\\]/).at(-1) === file.name));
+  const kind =
+    otherSets.find(([pattern]) => others.some((other) => pattern.test(other)))?.[1] ??
+    (isOutside ? "links and paths out of the archive aren't followed" : undefined);
   return new DatasetError(
-    `[cifar100] '${name}' must hold train.bin and test.bin, but it lacks ${lacking.join(" and ")} and holds ` +
-      `${holds}${kind}; ${advice}`,
+    `[${id}] '${name}' must hold ${filesInWords}, but it lacks ${lacks} and holds ` +
+      `${holds}${kind === undefined ? "" : ` (${kind})`}; ${advice(format)}`,
   );
 }
 
-/** What a member's name says about its archive. */
-const kinds: readonly (readonly [RegExp, string])[] = [
-  [/cifar-100-python\//, " (the Python version of CIFAR-100)"],
-  [/cifar-10-batches-/, " (CIFAR-10)"],
-  [/(^|[/\\])(train|test)\.bin$/, " (links and paths out of the archive aren't followed)"],
-];
+function advice({ title, archive }: CifarFormat): string {
+  return `get the binary version of ${title}, ${archive.name}`;
+}

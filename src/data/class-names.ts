@@ -1,4 +1,4 @@
-/** The names of CIFAR-100's labels, in the order of `fine_label_names.txt` and `coarse_label_names.txt` (alphabetical). */
+/** The names of CIFAR's labels, in the order of `fine_label_names.txt`, `coarse_label_names.txt` and `batches.meta.txt` (alphabetical). */
 
 /** The 100 classes; index = fine label. */
 export const fineNames: readonly string[] = `
@@ -27,3 +27,7 @@ export const coarseOfFine: Uint8Array = Uint8Array.of(
   ...[16, 4, 17, 4, 2, 0, 17, 4, 18, 17, 10, 3, 2, 12, 12, 16, 12, 1, 9, 19, 2, 10, 0, 1, 16],
   ...[12, 9, 13, 15, 13, 16, 19, 2, 4, 6, 19, 5, 5, 8, 19, 18, 1, 2, 15, 6, 0, 17, 8, 14, 13],
 );
+
+/** The 10 classes of CIFAR-10; index = label. */
+export const tenNames: readonly string[] =
+  "airplane automobile bird cat deer dog frog horse ship truck".split(" ");

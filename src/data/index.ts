@@ -1,8 +1,8 @@
-/** `data`: images on the GPU and the batches made from them; CIFAR-100 and a synthetic stand-in. */
+/** `data`: images on the GPU and the batches made from them; CIFAR-10, CIFAR-100 and a synthetic stand-in. */
 import type { Gpu } from "../tensor/gpu.ts";
 import type { ByteSource } from "./bytes.ts";
-import type { ImageSet, TrainTest } from "./cifar-binary.ts";
-import { type ReadCifar100Options, readCifar100 } from "./cifar-source.ts";
+import type { TrainTest } from "./cifar-binary.ts";
+import { type ReadCifarOptions, readCifar10, readCifar100 } from "./cifar-source.ts";
 import { type DataSet, GpuImages, type ImageArrays, type UploadOptions } from "./gpu-images.ts";
 
 export type { ByteSource } from "./bytes.ts";
@@ -12,7 +12,7 @@ export type { Batch, DataSet, GpuImages, ImageArrays, UploadOptions } from "./gp
 export type { DataPosition, ShuffledBatches, ShuffledOptions } from "./shuffled-batches.ts";
 export { type SyntheticOptions, syntheticCifar100 } from "./synthetic.ts";
 
-export interface Cifar100Options extends ReadCifar100Options, Omit<UploadOptions, "limit"> {
+export interface CifarOptions extends ReadCifarOptions, Omit<UploadOptions, "limit"> {
   /** Use the first images of the training set only. */
   readonly trainLimit?: number;
   /** Use the first images of the test set only. */
@@ -25,6 +25,12 @@ export type Cifar100Source =
   | { readonly train: ByteSource; readonly test: ByteSource }
   | TrainTest;
 
+/** Where CIFAR-10 comes from: the archive, its six files, or a set in memory. */
+export type Cifar10Source =
+  | ByteSource
+  | { readonly train: readonly ByteSource[]; readonly test: ByteSource }
+  | TrainTest;
+
 /**
  * CIFAR-100 with its fine labels, on the GPU as bytes. Batches are f32 `[N, 32, 32, 3]` in 0 to 1, unless `mean` and `std` say otherwise.
  * @param source a `.tar.gz` or `.tar` as bytes or stream, the contents of `train.bin` and `test.bin`, or a set in memory.
@@ -34,13 +40,26 @@ export type Cifar100Source =
 export async function cifar100(
   gpu: Gpu,
   source: Cifar100Source,
-  options: Cifar100Options = {},
+  options: CifarOptions = {},
 ): Promise<DataSet> {
-  const { trainLimit, testLimit, ...upload } = options;
-  const { train, test } = isLoaded(source) ? source : await readCifar100(source, options);
+  return upload(gpu, isLoaded(source) ? source : await readCifar100(source, options), options);
+}
+
+/**
+ * CIFAR-10, as `cifar100`.
+ * @param source a `.tar.gz` or `.tar` as bytes or stream, the contents of `data_batch_1.bin` to `data_batch_5.bin` and of
+ *   `test_batch.bin`, or a set in memory. `wgrad/node` has `loadCifar10`, which reads a folder or an archive
+ * @throws DatasetError for anything that isn't the set, naming the file, what was expected and what to do
+ */
+export async function cifar10(gpu: Gpu, source: Cifar10Source, options: CifarOptions = {}): Promise<DataSet> {
+  return upload(gpu, isLoaded(source) ? source : await readCifar10(source, options), options);
+}
+
+function upload(gpu: Gpu, { train, test }: TrainTest, options: CifarOptions): DataSet {
+  const { trainLimit, testLimit, ...rest } = options;
   return {
-    train: fromArrays(gpu, train, { ...upload, ...(trainLimit !== undefined && { limit: trainLimit }) }),
-    test: fromArrays(gpu, test, { ...upload, ...(testLimit !== undefined && { limit: testLimit }) }),
+    train: fromArrays(gpu, train, { ...rest, ...(trainLimit !== undefined && { limit: trainLimit }) }),
+    test: fromArrays(gpu, test, { ...rest, ...(testLimit !== undefined && { limit: testLimit }) }),
   };
 }
 
@@ -52,10 +71,6 @@ export function fromArrays(gpu: Gpu, arrays: ImageArrays, options: UploadOptions
   return new GpuImages(gpu, arrays, options);
 }
 
-function isLoaded(source: Cifar100Source): source is TrainTest {
-  return "train" in source && isImageSet(source.train);
-}
-
-function isImageSet(value: ByteSource | ImageSet): value is ImageSet {
-  return "images" in value && "labels" in value;
+function isLoaded(source: Cifar10Source | Cifar100Source): source is TrainTest {
+  return "train" in source && "images" in source.train && "labels" in source.train;
 }

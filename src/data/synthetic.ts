@@ -7,7 +7,8 @@
  * (Math.sin and the like it doesn't). Every image has a generator of its own, keyed by seed, split and index, so a smaller
  * set is a prefix of a larger one; and each hundred images hold every class once, so any prefix is balanced.
  */
-import { type ImageSet, imageBytes, type Split, type TrainTest } from "./cifar-binary.ts";
+import type { ImageSet, TrainTest } from "./cifar-binary.ts";
+import { imageBytes, type Split } from "./cifar-format.ts";
 import { coarseOfFine } from "./class-names.ts";
 
 export interface SyntheticOptions {

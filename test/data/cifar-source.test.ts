@@ -1,6 +1,7 @@
 import { deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { encodeCifar100, type ImageSet, parseCifar100, RecordDecoder } from "../../src/data/cifar-binary.ts";
+import { cifar100Format } from "../../src/data/cifar-format.ts";
 import { readCifar100 } from "../../src/data/cifar-source.ts";
 import { coarseNames, coarseOfFine, fineNames } from "../../src/data/class-names.ts";
 import { DatasetError } from "../../src/data/dataset-error.ts";
@@ -107,13 +108,13 @@ describe("readCifar100", () => {
   });
 
   test("passes on the bytes of each file", async () => {
-    const seen: Record<string, Uint8Array[]> = { train: [], test: [] };
+    const seen: Record<string, Uint8Array[]> = { "train.bin": [], "test.bin": [] };
     await readCifar100(tarGz(entries), {
       ...own,
       onFileBytes: (file, piece) => seen[file]!.push(piece.slice()),
     });
-    expect(Buffer.compare(join(seen.train!), bytes.train)).toBe(0);
-    expect(Buffer.compare(join(seen.test!), bytes.test)).toBe(0);
+    expect(Buffer.compare(join(seen["train.bin"]!), bytes.train)).toBe(0);
+    expect(Buffer.compare(join(seen["test.bin"]!), bytes.test)).toBe(0);
   });
 });
 
@@ -210,7 +211,7 @@ describe("what isn't the set", () => {
     await expect(files(bytes.train.subarray(0, 9000))).rejects.toThrowErrorMatchingInlineSnapshot(
       `[DatasetError: [cifar100] 'dir/train.bin' must be 1 to 50,000 images of 3,074 bytes, but got 9,000; it is truncated or of another format]`,
     );
-    const decoder = new RecordDecoder("test");
+    const decoder = new RecordDecoder(cifar100Format, cifar100Format.files[1]!);
     const apples = new Uint8Array(5000 * 3074);
     for (let i = 0; i < apples.length; i += 3074) apples[i] = 4;
     decoder.push(apples);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encodeCifar100 } from "../../src/data/cifar-binary.ts";
-import { loadCifar100 } from "../../src/data/node/load-cifar100.ts";
+import { loadCifar100 } from "../../src/data/node/load-cifar.ts";
 import { syntheticCifar100 } from "../../src/data/synthetic.ts";
 import { tarGz } from "./archives.ts";
 
