@@ -75,7 +75,9 @@ export function readRun(content: unknown): Run {
   const rows = field(content, "rows");
   const peaks = field(content, "peaks");
   if (!Array.isArray(rows)) throw new Error("there are no rows in it");
-  const machine = { arithmetic: number(peaks, "gflops"), memory: number(peaks, "gigabytesPerSecond") };
+  // What the machine usually gave is what the rows' medians had.
+  const usual = field(peaks, "usual") ?? peaks;
+  const machine = { arithmetic: number(usual, "gflops"), memory: number(usual, "gigabytesPerSecond") };
   return { kind: "timings", machine, entries: byName(rows.map((row: unknown) => timedEntry(row, machine))) };
 }
 

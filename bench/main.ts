@@ -8,7 +8,7 @@ import type { HostValues, KernelCase, ReferenceValues } from "../src/kernels/cas
 import { firstError, runCase } from "../src/testing/run-case.ts";
 import { type Cell, formatCells } from "./chosen.ts";
 import { nameOf, runCommand } from "./command.ts";
-import { largerPeaks, measurePeaks, type Peaks } from "./peaks.ts";
+import { PeakMeter, type Peaks } from "./peaks.ts";
 import { plotRoofline } from "./plots.ts";
 import { medianOf, type SampleOptions, sample, spreadOf } from "./timing.ts";
 
@@ -64,7 +64,8 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
   const { subgroupSize } = gpu.info;
   const device = nameOf(gpu);
   console.log(`Device: ${device}, subgroup size ${subgroupSize || "varies"}`);
-  const before = await measurePeaks(gpu.device);
+  const meter = new PeakMeter(gpu.device);
+  await meter.measure();
 
   const sampling = options.quick ? { samples: 3, leastMs: 10, mostMs: 500 } : { mostMs: 1500 };
   const measured = new Map<KernelCase, Measured>();
@@ -72,6 +73,7 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
   const count = { cases: 0, elements: 0, references: 0 };
   const seconds = new Stopwatch();
   for (const [reference, group] of byProblem(cases)) {
+    await meter.measureInBetween();
     // The references take longer than the kernels.
     let expected: ReferenceValues | undefined;
     for (const kernelCase of group) {
@@ -87,7 +89,8 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
     }
     if (expected) count.references += 1;
   }
-  const peaks = largerPeaks(before, await measurePeaks(gpu.device));
+  await meter.measure();
+  const { peaks } = meter;
   gpu.destroy();
 
   const rows = cases.flatMap((kernelCase): Row[] => {
@@ -95,8 +98,9 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
     return row ? [{ ...row, percentOfPeak: percentOf(peaks, row), cell: kernelCase.chosen ?? null }] : [];
   });
   console.log(
-    `Peaks measured before and after, the larger: ${peaks.gflops.toFixed(0)} GFLOP/s, ` +
-      `${peaks.gigabytesPerSecond.toFixed(1)} GB/s through storage buffers`,
+    `Peaks, the best of what was measured before, between and after: ${peaks.gflops.toFixed(0)} GFLOP/s, ` +
+      `${peaks.gigabytesPerSecond.toFixed(1)} GB/s through storage buffers; ` +
+      `medians ${peaks.usual.gflops.toFixed(0)} and ${peaks.usual.gigabytesPerSecond.toFixed(1)}: what others took is missing there`,
   );
   const cells = rows.flatMap((row): Cell[] => (row.cell ? [{ ...row, ...row.cell }] : []));
   if (cells.length > 0) console.log(formatCells(cells, peaks));

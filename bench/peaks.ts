@@ -2,11 +2,13 @@
  * The device's own ceilings, measured in WGSL in the same run as the kernels that are compared with them.
  *
  * No single form is the fastest everywhere: software drivers pay for every lane, so lanes that do several elements win there;
- * GPUs have few registers a lane. So each ceiling is the best of a few forms, and of a measurement before and one after the run.
+ * GPUs have few registers a lane. So each ceiling is the best of a few forms. Neighbours on a machine take from a measurement and never
+ * add to it, at times for minutes: the best sample counts, of as many as it takes until none is better, before, while and after the kernels run.
  */
+import type { BufferView } from "../src/gpu/buffers.ts";
 import type { Device } from "../src/gpu/device.ts";
 import { kernel, wgsl } from "../src/gpu/kernel.ts";
-import { medianOf, type SampleOptions, sample } from "./timing.ts";
+import { medianOf, sample } from "./timing.ts";
 
 const stepsPerIteration = 16;
 
@@ -69,50 +71,106 @@ function each(count: number, line: (k: number) => string): string {
   return Array.from({ length: count }, (_, k) => line(k)).join("\n");
 }
 
-export interface Peaks {
+interface Ceilings {
   /** f32 multiply-adds, each counted as two operations. */
   readonly gflops: number;
   /** vec4 loads plus stores through storage buffers. */
   readonly gigabytesPerSecond: number;
 }
 
-const threads = 64 * 1024;
-const iterations = 64;
-const bytes = 16 * 2 ** 20;
-const sampling: SampleOptions = { samples: 5, leastMs: 20 };
-
-export async function measurePeaks(device: Device): Promise<Peaks> {
-  const x = device.allocate(bytes, "peak x");
-  const y = device.allocate(bytes, "peak y");
-  const perMs = async (work: number, launch: () => void) =>
-    work / medianOf(await sample(device, launch, sampling)) / 1e6;
-  let gflops = 0;
-  for (const { launch, flopsPerIteration } of arithmetic) {
-    const flops = threads * iterations * flopsPerIteration;
-    gflops = Math.max(
-      gflops,
-      await perMs(flops, () => launch(device, { y, n: threads, iterations, factor: 0.5 })),
-    );
-  }
-  let gigabytesPerSecond = 0;
-  const forms = [
-    { launch: elementwiseCopy, quadsPerLane: 1, moved: 2 * bytes },
-    ...copies.map((form) => ({ ...form, moved: 2 * bytes })),
-    ...sums.map((form) => ({ ...form, moved: bytes + bytes / form.quadsPerLane })),
-  ];
-  for (const { launch, quadsPerLane, moved } of forms) {
-    const n = bytes / 16 / quadsPerLane;
-    gigabytesPerSecond = Math.max(gigabytesPerSecond, await perMs(moved, () => launch(device, { x, y, n })));
-  }
-  device.release(x);
-  device.release(y);
-  return { gflops, gigabytesPerSecond };
+export interface Peaks extends Ceilings {
+  /** The median sample of the form that has the best one: less than that where others used the machine. */
+  readonly usual: Ceilings;
 }
 
-/** Neighbours on a machine take from a measurement and never add to it. */
-export function largerPeaks(a: Peaks, b: Peaks): Peaks {
-  return {
-    gflops: Math.max(a.gflops, b.gflops),
-    gigabytesPerSecond: Math.max(a.gigabytesPerSecond, b.gigabytesPerSecond),
-  };
+interface Form {
+  /** Operations or bytes of a launch. */
+  readonly work: number;
+  readonly launch: () => void;
+  /** Billions a second. */
+  readonly samples: number[];
+}
+
+const threads = 64 * 1024;
+const iterations = 32;
+const bytes = 16 * 2 ** 20;
+/** A measurement ends with the first so many samples in a row of which none is better than those before. */
+const patience = 4;
+const mostSamples = 32;
+const better = 1.005;
+const millisecondsBetween = 30_000;
+
+/** Measures the peaks of a device again and again in the course of a run. */
+export class PeakMeter {
+  readonly #device: Device;
+  readonly #arithmetic: readonly Form[];
+  readonly #memory: readonly Form[];
+  readonly #buffers: readonly BufferView[];
+  #last = Number.NEGATIVE_INFINITY;
+
+  constructor(device: Device) {
+    this.#device = device;
+    const x = device.allocate(bytes, "peak x");
+    const y = device.allocate(bytes, "peak y");
+    this.#buffers = [x, y];
+    this.#arithmetic = arithmetic.map(({ launch, flopsPerIteration }) => ({
+      work: threads * iterations * flopsPerIteration,
+      launch: () => launch(device, { y, n: threads, iterations, factor: 0.5 }),
+      samples: [],
+    }));
+    const forms = [
+      { launch: elementwiseCopy, quadsPerLane: 1, work: 2 * bytes },
+      ...copies.map((form) => ({ ...form, work: 2 * bytes })),
+      ...sums.map((form) => ({ ...form, work: bytes + bytes / form.quadsPerLane })),
+    ];
+    this.#memory = forms.map(({ launch, quadsPerLane, work }) => ({
+      work,
+      launch: () => launch(device, { x, y, n: bytes / 16 / quadsPerLane }),
+      samples: [],
+    }));
+  }
+
+  /** All forms; takes two to ten seconds on a CPU. */
+  async measure(): Promise<void> {
+    for (const form of [...this.#arithmetic, ...this.#memory]) await this.#measure(form);
+    this.#last = performance.now();
+  }
+
+  /** The forms that were best so far, if the last measurement was half a minute ago. */
+  async measureInBetween(): Promise<void> {
+    if (performance.now() - this.#last < millisecondsBetween) return;
+    await this.#measure(bestOf(this.#arithmetic));
+    await this.#measure(bestOf(this.#memory));
+    this.#last = performance.now();
+  }
+
+  /** Of all measurements so far. */
+  get peaks(): Peaks {
+    const [arithmetic, memory] = [bestOf(this.#arithmetic).samples, bestOf(this.#memory).samples];
+    return {
+      gflops: Math.max(...arithmetic),
+      gigabytesPerSecond: Math.max(...memory),
+      usual: { gflops: medianOf(arithmetic), gigabytesPerSecond: medianOf(memory) },
+    };
+  }
+
+  free(): void {
+    for (const buffer of this.#buffers) this.#device.release(buffer);
+  }
+
+  async #measure({ work, launch, samples }: Form): Promise<void> {
+    let best = 0;
+    for (let taken = 0; taken < mostSamples; taken += patience) {
+      const times = await sample(this.#device, launch, { samples: patience, leastMs: 20 });
+      const rates = times.map((ms) => work / ms / 1e6);
+      samples.push(...rates);
+      if (Math.max(...rates) <= best * better) return;
+      best = Math.max(...rates);
+    }
+  }
+}
+
+function bestOf(forms: readonly Form[]): Form {
+  const best = ({ samples }: Form) => Math.max(0, ...samples);
+  return forms.reduce((a, b) => (best(b) > best(a) ? b : a));
 }

@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { createGpu, type Gpu, nn, noGrad, optim, softmaxCrossEntropy } from "wgrad";
 import { noise } from "../src/kernels/cases.ts";
 import { nameOf, positive, runCommand } from "./command.ts";
-import { largerPeaks, measurePeaks } from "./peaks.ts";
+import { PeakMeter } from "./peaks.ts";
 import { plotScaling } from "./plots.ts";
 import { ModulePaths, profileStep, type Timing, totals } from "./profile.ts";
 import { medianOf, spreadOf } from "./timing.ts";
@@ -66,7 +66,8 @@ async function main(options: Options): Promise<number> {
     gpu.destroy();
     return 0;
   }
-  const before = await measurePeaks(gpu.device);
+  const meter = new PeakMeter(gpu.device);
+  await meter.measure();
   const rows: Row[] = [];
   for (const { width, batch } of configurations) {
     // A GPU of its own, so that no memory is left from the configuration before.
@@ -74,7 +75,8 @@ async function main(options: Options): Promise<number> {
     rows.push(...(await measure(own, width, batch, options)));
     own.destroy();
   }
-  const peaks = largerPeaks(before, await measurePeaks(gpu.device));
+  await meter.measure();
+  const { peaks } = meter;
   gpu.destroy();
   console.log(format(rows));
   if (options.json)
