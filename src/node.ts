@@ -7,8 +7,13 @@ export {
   predict,
 } from "./train/node/predictions.ts";
 export {
+  type LatestSnapshot,
+  listSnapshots,
+  loadLatestSnapshot,
   loadSnapshot,
+  type SnapshotFile,
   SnapshotFolder,
+  type SnapshotList,
   saveSnapshot,
-  writeFileWhole,
 } from "./train/node/snapshot-file.ts";
+export { asWriteError, FileWriteError, removeLeftovers, writeFileWhole } from "./train/node/whole-file.ts";

@@ -1,4 +1,5 @@
 /** The command line: Chainer's options and ours. Says what is wrong in one line, and knows nothing of GPUs. */
+import { statSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type RecipeName, recipeNames } from "./recipes.ts";
@@ -53,7 +54,14 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     throw new UsageError("--resume goes on training and --evaluate doesn't train; give one of them");
   if (options.dataset === "synthetic" && options.data !== undefined)
     throw new UsageError("--dataset synthetic reads no files; leave out --data or --dataset");
-  return gpu === undefined ? options : { ...options, device: gpu };
+  const { resume } = options;
+  const isResumedFolder = resume !== undefined && statSync(resume, { throwIfNoEntry: false })?.isDirectory();
+  const isElsewhere = command.getOptionValueSource("out") !== "default";
+  return {
+    ...options,
+    ...(gpu !== undefined && { device: gpu }),
+    ...(isResumedFolder && !isElsewhere && { out: resume }),
+  };
 }
 
 function describe(): Command {
@@ -98,11 +106,16 @@ function describe(): Command {
     )
     .addOption(new Option("-g, --gpu <adapter>", "the same; 0 is the default adapter").argParser(deviceOfGpu))
     .addOption(
-      new Option("-o, --out <dir>", "folder for log and snapshots")
+      new Option("-o, --out <dir>", "folder for log and snapshots (with --resume DIR: that folder)")
         .default(fromCallersFolder("result"), "result")
         .argParser(path),
     )
-    .addOption(new Option("-r, --resume <file>", "go on from a snapshot, with its settings").argParser(path))
+    .addOption(
+      new Option(
+        "-r, --resume <dir|file>",
+        "go on from the newest good snapshot of an output folder, or from a file, with its settings",
+      ).argParser(path),
+    )
     .addOption(
       new Option("--evaluate <file>", "don't train: print a snapshot's test accuracy in %").argParser(path),
     );

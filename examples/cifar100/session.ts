@@ -1,12 +1,12 @@
 /** A run from data to summary: `trainRun`, and `evaluateRun` for a snapshot. */
-import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { createGpu, data, type Gpu, nn, optim, train } from "wgrad";
-import { loadSnapshot, SnapshotFolder, writeFileWhole } from "wgrad/node";
+import { type LatestSnapshot, loadSnapshot, type SnapshotFolder, writeFileWhole } from "wgrad/node";
 import type { Console } from "./console.ts";
 import { findData, howToGetData } from "./dataset.ts";
 import { fromCallersFolder, type Options } from "./options.ts";
 import { newSettings, resumedSettings, type SavedSettings, savedSettings } from "./settings.ts";
+import { findSnapshot, openOutput, refuseDiverged } from "./snapshots.ts";
 import { count, summarize } from "./summary.ts";
 
 /** Opens the adapter that was asked for. */
@@ -22,14 +22,14 @@ export function openGpu(
  * @returns false if the signal stopped it; then a snapshot was saved
  */
 export async function trainRun(options: Options, signal: AbortSignal, screen: Console): Promise<boolean> {
-  const snapshot = options.resume === undefined ? undefined : await loadSnapshot(options.resume);
-  const info = snapshot && train.describeRun(snapshot);
+  const resumed = options.resume === undefined ? undefined : await findSnapshot(options.resume);
+  const info = resumed && train.describeRun(resumed.snapshot);
   const saved = info && resumedSettings(options, savedSettings(info));
   const gpu = await openGpu(options, info?.configurations);
   try {
     const session = await prepare(gpu, options, saved, screen);
-    if (snapshot) train.restoreRun(snapshot, session.run);
-    return await session.train(signal, info?.state);
+    if (resumed) train.restoreRun(resumed.snapshot, session.run);
+    return await session.train(signal, resumed, info?.state);
   } finally {
     screen.end();
     gpu.destroy();
@@ -49,8 +49,13 @@ export async function evaluateRun(options: Options, signal: AbortSignal): Promis
     const model = makeModel(gpu, saved);
     train.restoreRun(snapshot, { model });
     const images = data.fromArrays(gpu, test, testLimit > 0 ? { limit: testLimit } : {});
-    return (await train.evaluate(model, images, { batch: saved.batch, eager: options.eager, signal }))
-      .accuracy;
+    return (
+      await train.evaluate(model, images, {
+        batch: options.batchsize ?? saved.batch,
+        eager: options.eager,
+        signal,
+      })
+    ).accuracy;
   } finally {
     gpu.destroy();
   }
@@ -103,7 +108,7 @@ class Session {
   readonly #settings: SavedSettings;
   readonly #set: data.DataSet;
   readonly #screen: Console;
-  readonly #snapshots: SnapshotFolder;
+  #snapshots: SnapshotFolder | undefined;
 
   constructor(gpu: Gpu, options: Options, settings: SavedSettings, set: data.DataSet, screen: Console) {
     const model = makeModel(gpu, settings);
@@ -120,13 +125,16 @@ class Session {
     this.#settings = settings;
     this.#set = set;
     this.#screen = screen;
-    this.#snapshots = new SnapshotFolder(options.out);
   }
 
-  async train(signal: AbortSignal, start: train.TrainState | undefined): Promise<boolean> {
+  async train(
+    signal: AbortSignal,
+    resumed: LatestSnapshot | undefined,
+    start: train.TrainState | undefined,
+  ): Promise<boolean> {
     const { batch, seed, epochs, lr, halveEvery } = this.#settings;
     const screen = this.#screen;
-    await mkdir(this.#options.out, { recursive: true });
+    this.#snapshots = await openOutput(this.#options.out, this.#settings, resumed);
     await this.#writeLog(start?.log ?? []);
     this.#introduce(start);
     const seconds: train.EpochSeconds[] = [];
@@ -150,13 +158,14 @@ class Session {
         },
       });
     } catch (error) {
-      const { latest } = this.#snapshots;
-      if (!(error instanceof Error) || latest === undefined) throw error;
-      throw new Error(`${error.message}; the last snapshot is ${shown(latest)}`, { cause: error });
+      throw this.#withLastSnapshot(error);
     }
     screen.end();
     if (!result.finished) {
-      const file = await this.#save(`snapshot_iter_${result.state.iteration}.wgrad`, result.state);
+      const name = `snapshot_iter_${result.state.iteration}.wgrad`;
+      const file = await this.#save(name, result.state).catch((error) => {
+        throw this.#withLastSnapshot(error);
+      });
       screen.line(`Stopped at iteration ${result.state.iteration}. Go on with:`);
       screen.line(`  ${this.#resumeCommand(file)}`);
       return false;
@@ -195,7 +204,15 @@ class Session {
 
   async #save(name: string, state: train.TrainState): Promise<string> {
     const snapshot = await train.captureRun(this.#gpu, this.run, state, { ...this.#settings });
-    return this.#snapshots.save(name, snapshot);
+    refuseDiverged(snapshot);
+    return this.#snapshots?.save(name, snapshot) ?? name;
+  }
+
+  /** What went wrong, and what there is to go on from. */
+  #withLastSnapshot(error: unknown): unknown {
+    const latest = this.#snapshots?.latest;
+    if (!(error instanceof Error) || latest === undefined) return error;
+    return new Error(`${error.message}; the last snapshot is ${shown(latest)}`, { cause: error });
   }
 
   #resumeCommand(file: string): string {

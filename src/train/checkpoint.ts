@@ -26,6 +26,8 @@ export interface CheckpointInfo {
 
 interface Meta {
   readonly kind: "training";
+  /** Milliseconds since 1970: tells which snapshot of a folder is the newest. */
+  readonly savedAt: number;
   readonly state: TrainState;
   readonly configurations: Readonly<Record<string, string>>;
   readonly settings: unknown;
@@ -57,6 +59,7 @@ export async function captureRun(
   );
   const meta: Meta = {
     kind: "training",
+    savedAt: Date.now(),
     state,
     configurations: configurationsInUse(gpu.device),
     settings,

@@ -36,7 +36,9 @@ type ArrayType = keyof typeof arrayTypes;
 const arrayTypes = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const;
 const magic = new TextEncoder().encode("wgradsnp");
 const version = 1;
-const preludeBytes = 16;
+/** Bytes before the header: they say how long it is. @internal */
+export const snapshotPreludeBytes = 16;
+const preludeBytes = snapshotPreludeBytes;
 const digestBytes = 32;
 
 export async function encodeSnapshot({ meta, arrays }: SnapshotContent): Promise<Uint8Array<ArrayBuffer>> {
@@ -65,24 +67,14 @@ export async function encodeSnapshot({ meta, arrays }: SnapshotContent): Promise
 
 /** @throws SnapshotError for bytes of another format or version, cut off or changed */
 export async function decodeSnapshot(bytes: Uint8Array<ArrayBuffer>): Promise<SnapshotContent> {
-  if (bytes.length < magic.length || magic.some((byte, k) => bytes[k] !== byte))
-    throw new SnapshotError("[snapshot] this is no snapshot of wgrad");
-  if (bytes.length < preludeBytes + digestBytes) throw damaged();
-  const prelude = new DataView(bytes.buffer, bytes.byteOffset);
-  const found = prelude.getUint32(8, true);
-  if (found !== version) {
-    throw new SnapshotError(
-      `[snapshot] the snapshot has version ${found}, but this release of wgrad reads version ${version}; use the release that wrote it`,
-    );
-  }
+  const headerEnd = snapshotMetaEnd(bytes);
   const checked = bytes.length - digestBytes;
   const sum = await digest(bytes.subarray(0, checked));
-  if (sum.some((byte, k) => bytes[checked + k] !== byte)) throw damaged();
+  if (checked < preludeBytes || sum.some((byte, k) => bytes[checked + k] !== byte)) throw damaged();
 
-  const headerBytes = prelude.getUint32(12, true);
-  const header = readHeader(bytes.subarray(preludeBytes, Math.min(preludeBytes + headerBytes, checked)));
+  const header = readHeader(bytes.subarray(preludeBytes, Math.min(headerEnd, checked)));
   const arrays = new Map<string, SnapshotArray>();
-  let at = preludeBytes + headerBytes;
+  let at = headerEnd;
   for (const { name, type, length } of header.arrays) {
     const end = at + 4 * length;
     if (!(end <= checked)) throw damaged();
@@ -92,6 +84,26 @@ export async function decodeSnapshot(bytes: Uint8Array<ArrayBuffer>): Promise<Sn
   }
   if (at !== checked) throw damaged();
   return { meta: header.meta, arrays };
+}
+
+/** Where the header of a snapshot that begins with these bytes ends. @internal @throws SnapshotError for another format or version */
+export function snapshotMetaEnd(bytes: Uint8Array): number {
+  if (bytes.length < magic.length || magic.some((byte, k) => bytes[k] !== byte))
+    throw new SnapshotError("[snapshot] this is no snapshot of wgrad");
+  if (bytes.length < preludeBytes) throw damaged();
+  const prelude = new DataView(bytes.buffer, bytes.byteOffset);
+  const found = prelude.getUint32(8, true);
+  if (found !== version) {
+    throw new SnapshotError(
+      `[snapshot] the snapshot has version ${found}, but this release of wgrad reads version ${version}; use the release that wrote it`,
+    );
+  }
+  return preludeBytes + prelude.getUint32(12, true);
+}
+
+/** What a snapshot says beside its arrays, from the bytes up to its header's end; unchecked. @internal @throws SnapshotError */
+export function decodeSnapshotMeta(bytes: Uint8Array): Json {
+  return readHeader(bytes.subarray(preludeBytes)).meta;
 }
 
 function readHeader(bytes: Uint8Array): Header {
