@@ -29,13 +29,14 @@ function layerOf(gpu: Gpu, work: LayerWork, inputs: Inputs): Layer {
       const [x, gamma, beta] = [leaf("x"), leaf("gamma"), leaf("beta")];
       const runningMean = gpu.zeros([work.channels]);
       const runningVar = gpu.full([work.channels], 1);
-      const options = { runningMean, runningVar, training: true, rng: gpu.rng(1) };
+      const rng = gpu.rng(1);
+      const options = { runningMean, runningVar, training: true, rng };
       return {
         forward: (checked) =>
           batchNormReluDropout(x, gamma, beta, { ...options, rate: checked ? 0 : work.rate }),
         gradient: upload(gpu, inputs, "dy"),
         leaves: { dx: x, dgamma: gamma, dbeta: beta },
-        others: [runningMean, runningVar],
+        others: [runningMean, runningVar, rng.counter],
       };
     }
     case "max-pool": {
@@ -62,17 +63,15 @@ function layerOf(gpu: Gpu, work: LayerWork, inputs: Inputs): Layer {
 }
 
 async function prepareForward(gpu: Gpu, layer: Layer): Promise<Prepared> {
-  const y = gpu.scope(() => layer.forward(true).detach());
+  const y = layer.forward(true);
   const outputs = { y: Float32Array.from(await y.data()) };
   return {
     outputs,
     run: () => {
-      gpu.scope(() => {
-        layer.forward(false);
-      });
+      withTemporaries(layer.forward(false)).forEach(release);
     },
     wait: () => gpu.idle(),
-    free: () => free(gpu, layer, [y]),
+    free: () => free(gpu, layer, withTemporaries(y)),
   };
 }
 
@@ -100,13 +99,18 @@ async function prepareBackward(gpu: Gpu, layer: Layer): Promise<Prepared> {
     const place = places.get(leaf);
     if (place) outputs[name] = Float32Array.from(await place.data());
   }
-  const saved = [checked, timed].flatMap((y) => [y, ...(y.entry?.temporaries ?? [])]);
+  const saved = [checked, timed].flatMap(withTemporaries);
   return {
     outputs,
     run: backwardOf(timed),
     wait: () => gpu.idle(),
     free: () => free(gpu, layer, [...saved, ...places.values()]),
   };
+}
+
+/** An op's output, and what it left for its gradient. */
+function withTemporaries(y: Tensor): Tensor[] {
+  return [y, ...(y.entry?.temporaries ?? [])];
 }
 
 function free(gpu: Gpu, { gradient, leaves, others }: Layer, results: readonly Tensor[]): void {
