@@ -13,6 +13,7 @@ import type { Device } from "../gpu/device.ts";
 import { defineFault } from "../gpu/faults.ts";
 import { kernel, wgsl } from "../gpu/kernel.ts";
 import { isNanWgsl } from "./nan.ts";
+import { launchMax } from "./reduce.ts";
 
 const lanes = 64;
 const nan = 0x7fc00000;
@@ -20,6 +21,13 @@ const nan = 0x7fc00000;
 const labelFault = defineFault((row, label, classes) =>
   labelMessage("softmaxCrossEntropy", label, row, classes),
 );
+
+/** Combines the lanes' values in a tree: `combine` takes those of lane `lane + half` to those of `lane`. Lane 0 has the result. */
+const inTree = (combine: string) => wgsl`
+    for (var half = u32(lanes) / 2u; half > 0u; half /= 2u) {
+      workgroupBarrier();
+      if (lane < half) { ${combine} }
+    }`;
 
 /** The message for a label that names no class. */
 export function labelMessage(op: string, label: number, row: number, classes: number): string {
@@ -46,11 +54,7 @@ export const crossEntropyRows = kernel("cross_entropy_rows", {
     for (var class_ = lane + lanes; class_ < params.classes; class_ += lanes) {
       peak = max(peak, logits[begin + class_]);
     }
-    first[lane] = peak;
-    for (var half = u32(lanes) / 2u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (lane < half) { first[lane] = max(first[lane], first[lane + half]); }
-    }
+    first[lane] = peak;${inTree("first[lane] = max(first[lane], first[lane + half]);")}
     workgroupBarrier();
     peak = first[0];
     workgroupBarrier();
@@ -63,14 +67,7 @@ export const crossEntropyRows = kernel("cross_entropy_rows", {
       distance += value;
     }
     first[lane] = total;
-    second[lane] = distance;
-    for (var half = u32(lanes) / 2u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (lane < half) {
-        first[lane] += first[lane + half];
-        second[lane] += second[lane + half];
-      }
-    }
+    second[lane] = distance;${inTree("first[lane] += first[lane + half]; second[lane] += second[lane + half];")}
     if (lane > 0u) { return; }
     let label = labels[group];
     let valid = label >= 0 && label < i32(params.classes);
@@ -106,14 +103,7 @@ export const crossEntropyMean = kernel("cross_entropy_mean", {
       if (label < 0 || label >= i32(params.classes)) { bad_row = min(bad_row, row); }
     }
     sums[lane] = sum;
-    bad_rows[lane] = bad_row;
-    for (var half = u32(lanes) / 2u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (lane < half) {
-        sums[lane] += sums[lane + half];
-        bad_rows[lane] = min(bad_rows[lane], bad_rows[lane + half]);
-      }
-    }
+    bad_rows[lane] = bad_row;${inTree("sums[lane] += sums[lane + half]; bad_rows[lane] = min(bad_rows[lane], bad_rows[lane + half]);")}
     if (lane > 0u) { return; }
     loss[0] = sums[0] / f32(params.rows);
     if (bad_rows[0] < params.rows && faults[0] == 0u) {
@@ -148,57 +138,11 @@ export const crossEntropyBackward = kernel("cross_entropy_backward", {
     }`,
 });
 
-/** Whether the first maximum of each row is its label. Floats are compared as integers of the same order; NaN comes last, as the largest. */
-export const correctRows = kernel("correct_rows", {
-  read: { logits: "scalar", labels: "i32" },
-  write: { hits: "u32" },
-  params: { rows: "u32", classes: "u32" },
-  constants: { lanes },
-  workgroupSize: lanes,
-  groups: ({ rows }) => rows,
-  declarations: wgsl`
-    var<workgroup> ranks: array<u32, lanes>;
-    var<workgroup> classes_: array<u32, lanes>;
-    fn rank(value: f32) -> u32 {
-      let bits = bitcast<u32>(value);
-      let magnitude = bits & 0x7fffffffu;
-      if (magnitude > 0x7f800000u) { return 0xffffffffu; }
-      if (magnitude == 0u) { return 0x80000000u; }
-      return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
-    }`,
-  body: wgsl`
-    let begin = group * params.classes;
-    var best_class = min(lane, params.classes - 1u);
-    var best = rank(logits[begin + best_class]);
-    for (var class_ = lane + lanes; class_ < params.classes; class_ += lanes) {
-      let candidate = rank(logits[begin + class_]);
-      if (candidate > best) {
-        best = candidate;
-        best_class = class_;
-      }
-    }
-    ranks[lane] = best;
-    classes_[lane] = best_class;
-    for (var half = u32(lanes) / 2u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (lane < half) {
-        let other = ranks[lane + half];
-        let earlier = classes_[lane + half] < classes_[lane];
-        if (other > ranks[lane] || (other == ranks[lane] && earlier)) {
-          ranks[lane] = other;
-          classes_[lane] = classes_[lane + half];
-        }
-      }
-    }
-    if (lane > 0u) { return; }
-    hits[group] = select(0u, 1u, i32(classes_[0]) == labels[group]);`,
-});
-
-/** The sum of the hits. */
+/** How many rows have their maximum (whose element of the logits is `index`) at their label. */
 export const correctCount = kernel("correct_count", {
-  read: { hits: "u32" },
+  read: { index: "u32", labels: "i32" },
   write: { count: "u32" },
-  params: { rows: "u32" },
+  params: { rows: "u32", classes: "u32" },
   constants: { lanes },
   workgroupSize: lanes,
   groups: () => 1,
@@ -206,12 +150,10 @@ export const correctCount = kernel("correct_count", {
     var<workgroup> sums: array<u32, lanes>;`,
   body: wgsl`
     var sum = 0u;
-    for (var row = lane; row < params.rows; row += lanes) { sum += hits[row]; }
-    sums[lane] = sum;
-    for (var half = u32(lanes) / 2u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (lane < half) { sums[lane] += sums[lane + half]; }
+    for (var row = lane; row < params.rows; row += lanes) {
+      sum += select(0u, 1u, i32(index[row] - row * params.classes) == labels[row]);
     }
+    sums[lane] = sum;${inTree("sums[lane] += sums[lane + half];")}
     if (lane > 0u) { return; }
     count[0] = sums[0];`,
 });
@@ -261,15 +203,16 @@ export function crossEntropyGrad(
   crossEntropyBackward(device, { ...views, ...size, nan });
 }
 
-/** The number of rows whose first maximum is the label. */
+/** The number of rows whose first maximum is the label. NaN is the largest. */
 export function countCorrectRows(
   device: Device,
-  views: Readonly<Record<"logits" | "labels" | "count", BufferView>>,
+  { logits, labels, count }: Readonly<Record<"logits" | "labels" | "count", BufferView>>,
   { rows, classes }: CrossEntropySize,
 ): void {
-  const { logits, labels, count } = views;
-  const hits = device.allocate(rows * 4, "hits");
-  correctRows(device, { logits, labels, hits, rows, classes });
-  correctCount(device, { hits, count, rows });
-  device.release(hits);
+  const y = device.allocate(rows * 4, "largest logits");
+  const index = device.allocate(rows * 4, "largest logits' elements");
+  launchMax(device, { x: logits, y, index, shape: [rows, classes], axes: [1] });
+  correctCount(device, { index, labels, count, rows, classes });
+  device.release(y);
+  device.release(index);
 }
