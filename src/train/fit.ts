@@ -11,6 +11,7 @@ import type { Optimizer, Schedule } from "../nn/optim/index.ts";
 import { Metrics, type MetricsResult } from "../tensor/ops/metrics.ts";
 import { softmaxCrossEntropy } from "../tensor/ops/softmax-cross-entropy.ts";
 import type { RecordedStep } from "../tensor/record.ts";
+import type { StopCondition } from "./early-stopping.ts";
 import { type Classifier, type EvaluateOptions, evaluate, evaluationStep } from "./evaluate.ts";
 import { Pace } from "./pace.ts";
 import type { LogEntry, TrainState } from "./state.ts";
@@ -44,6 +45,11 @@ export interface FitOptions {
   readonly schedule?: Schedule | undefined;
   /** Stops after the step under way; `fit` returns the state to go on from. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Asked with the log after each epoch, and at the start of a resumed run; true ends training. See `earlyStopping`. What decides by the log
+   * alone ends a resumed run where it ends one in one piece.
+   */
+  readonly stopWhen?: StopCondition | undefined;
   /** Goes on from the state of an earlier run, whose model and optimiser were restored; its batch and seed are taken. */
   readonly start?: TrainState | undefined;
   /** Called after each epoch, with the state for a snapshot and what took how long; awaited. */
@@ -68,6 +74,8 @@ export interface EpochSeconds {
 export interface FitResult {
   /** False if the signal stopped it. */
   readonly finished: boolean;
+  /** Whether `stopWhen` ended it before the last epoch. */
+  readonly stoppedEarly: boolean;
   readonly state: TrainState;
 }
 
@@ -144,13 +152,14 @@ class Run {
   }
 
   async #run(): Promise<FitResult> {
-    const { signal, epochs } = this.#options;
+    const { signal, epochs, stopWhen } = this.#options;
     if (!signal?.aborted) await this.#precompile();
     for (;;) {
-      if (signal?.aborted) return { finished: false, state: await this.#state() };
+      if (signal?.aborted) return { finished: false, stoppedEarly: false, state: await this.#state() };
+      const isThrough = this.#batches.epoch >= epochs;
       if (this.#unreported) await this.#report();
-      else if (this.#batches.epoch < epochs) await this.#trainUntilReport();
-      else return { finished: true, state: await this.#state() };
+      else if (!isThrough && !stopWhen?.(this.#log)) await this.#trainUntilReport();
+      else return { finished: true, stoppedEarly: !isThrough, state: await this.#state() };
     }
   }
 

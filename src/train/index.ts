@@ -1,6 +1,15 @@
 /** `train`: the training loop, evaluation, snapshots. */
 
 export { type CheckpointInfo, captureRun, describeRun, type Run, restoreRun } from "./checkpoint.ts";
+export {
+  bestEntry,
+  type EarlyStoppingOptions,
+  earlyStopping,
+  isMetricName,
+  type MetricName,
+  metricNames,
+  type StopCondition,
+} from "./early-stopping.ts";
 export { type Classifier, type EvaluateOptions, evaluate } from "./evaluate.ts";
 export {
   DivergedError,
