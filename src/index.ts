@@ -6,6 +6,7 @@ export type { CompileProgress } from "./gpu/precompile.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./nn/optim/index.ts";
 export { createGpu, Gpu, type GpuOptions } from "./tensor/gpu.ts";
+export { graphToDot } from "./tensor/graph.ts";
 export { add, div, mul, sub } from "./tensor/ops/arithmetic.ts";
 export { type BatchNormOptions, batchNorm } from "./tensor/ops/batch-norm.ts";
 export {

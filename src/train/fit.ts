@@ -11,6 +11,7 @@ import type { Optimizer, Schedule } from "../nn/optim/index.ts";
 import { Metrics, type MetricsResult } from "../tensor/ops/metrics.ts";
 import { softmaxCrossEntropy } from "../tensor/ops/softmax-cross-entropy.ts";
 import type { RecordedStep } from "../tensor/record.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { StopCondition } from "./early-stopping.ts";
 import { type Classifier, type EvaluateOptions, evaluate, evaluationStep } from "./evaluate.ts";
 import { Pace } from "./pace.ts";
@@ -60,6 +61,8 @@ export interface FitOptions {
   readonly onLogits?: EvaluateOptions["onLogits"];
   /** Called for each kernel, before the first step: training's and validation's are compiled there. */
   readonly onCompile?: CompileProgress;
+  /** Called once, before the first step, with the loss of a traced step: for `graphToDot`. It has no values yet. */
+  readonly onGraph?: (loss: Tensor) => void;
   /** Runs the model's code for each step, in place of a recording. */
   readonly eager?: boolean | undefined;
   /** Steps between two looks at the training metrics, 100 by default. */
@@ -169,7 +172,7 @@ class Run {
     // The last batch of a validation may be smaller, and small ones have convolutions of their own.
     const sizes = new Set([pass.size, test.count % pass.size || pass.size]);
     const everything = () => {
-      this.#step();
+      this.#step(this.#options.onGraph);
       for (const size of sizes) evaluationStep(this.#model, pass.gather(size), this.#metrics);
     };
     await train.gpu.precompile(everything, this.#options.onCompile);
@@ -180,11 +183,12 @@ class Run {
   }
 
   /** The commands of one step. */
-  #step(): void {
+  #step(onLoss?: (loss: Tensor) => void): void {
     const { images, labels } = this.#batches.gather();
     const logits = this.#model.forward(images, { training: true });
     const loss = softmaxCrossEntropy(logits, labels);
     this.#metrics.add(loss, logits, labels);
+    onLoss?.(loss);
     loss.backward();
     this.#optimizer.step();
   }
