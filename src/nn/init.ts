@@ -33,9 +33,9 @@ export function uniform(
   options: SeedOptions & { readonly low?: number; readonly high?: number } = {},
 ): Initializer {
   const { seed = 0, low = 0, high = 1 } = options;
-  return randomValues("uniform", seed, () => (words, out) => {
+  return randomValues("uniform", seed, () => (words, out, at) => {
     words.forEach((word, k) => {
-      out[k] = low + (high - low) * (word / 2 ** 32);
+      out[at + k] = low + (high - low) * (word / 2 ** 32);
     });
   });
 }
@@ -65,7 +65,9 @@ export function leCunNormal(options: SeedOptions = {}): Initializer {
   });
 }
 
-type FromWords = (words: readonly number[], out: Float32Array) => void;
+/** Makes the four values from `out[at]` on. */
+type FromWords = (words: Words, out: Float32Array, at: number) => void;
+type Words = ReturnType<typeof philox>;
 
 function randomValues(name: string, seed: number, distribution: (shape: Shape) => FromWords): Initializer {
   if (!Number.isSafeInteger(seed) || seed < 0) {
@@ -78,7 +80,7 @@ function randomValues(name: string, seed: number, distribution: (shape: Shape) =
     const size = sizeOf(shape);
     const values = new Float32Array(Math.ceil(size / 4) * 4);
     for (let quad = 0; 4 * quad < size; quad++) {
-      fromWords(philox([quad, domain, tensor, 0], key), values.subarray(4 * quad, 4 * quad + 4));
+      fromWords(philox([quad, domain, tensor, 0], key), values, 4 * quad);
     }
     tensor += 1;
     return values.slice(0, size);
@@ -86,15 +88,15 @@ function randomValues(name: string, seed: number, distribution: (shape: Shape) =
 }
 
 function boxMuller(mean: number, std: number): FromWords {
-  return ([a = 0, b = 0, c = 0, d = 0], out) => {
+  return ([a, b, c, d], out, at) => {
     // 1 - u lies in (0, 1], so the logarithm is finite.
     const first = std * Math.sqrt(-2 * Math.log(1 - a / 2 ** 32));
     const second = std * Math.sqrt(-2 * Math.log(1 - c / 2 ** 32));
     const angle = (2 * Math.PI * b) / 2 ** 32;
     const other = (2 * Math.PI * d) / 2 ** 32;
-    out[0] = mean + first * Math.cos(angle);
-    out[1] = mean + first * Math.sin(angle);
-    out[2] = mean + second * Math.cos(other);
-    out[3] = mean + second * Math.sin(other);
+    out[at] = mean + first * Math.cos(angle);
+    out[at + 1] = mean + first * Math.sin(angle);
+    out[at + 2] = mean + second * Math.cos(other);
+    out[at + 3] = mean + second * Math.sin(other);
   };
 }
