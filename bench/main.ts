@@ -6,9 +6,9 @@ import { createGpu, type Gpu } from "wgrad";
 import { allCases } from "../src/kernels/all.cases.ts";
 import type { HostValues, KernelCase, ReferenceValues } from "../src/kernels/cases.ts";
 import { firstError, runCase } from "../src/testing/run-case.ts";
-import { type Cell, formatCells } from "./chosen.ts";
 import { nameOf, runCommand } from "./command.ts";
-import { PeakMeter, type Peaks } from "./peaks.ts";
+import { type Cell, formatGrid, formatSpeed, speedLegend } from "./grid.ts";
+import { describePeaks, PeakMeter, type Peaks } from "./peaks.ts";
 import { plotRoofline } from "./plots.ts";
 import { medianOf, type SampleOptions, sample, spreadOf } from "./timing.ts";
 
@@ -97,13 +97,12 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
     const row = measured.get(kernelCase);
     return row ? [{ ...row, percentOfPeak: percentOf(peaks, row), cell: kernelCase.chosen ?? null }] : [];
   });
-  console.log(
-    `Peaks, the best of what was measured before, between and after: ${peaks.gflops.toFixed(0)} GFLOP/s, ` +
-      `${peaks.gigabytesPerSecond.toFixed(1)} GB/s through storage buffers; ` +
-      `medians ${peaks.usual.gflops.toFixed(0)} and ${peaks.usual.gigabytesPerSecond.toFixed(1)}: what others took is missing there`,
-  );
-  const cells = rows.flatMap((row): Cell[] => (row.cell ? [{ ...row, ...row.cell }] : []));
-  if (cells.length > 0) console.log(formatCells(cells, peaks));
+  console.log(describePeaks(peaks));
+  const cells = rows.flatMap(({ name, cell, ms, gflops }): Cell[] => {
+    const text = formatSpeed(ms, gflops, peaks.gflops);
+    return cell ? [{ ...cell, family: name.split(/[_ ]/)[0] ?? "", text }] : [];
+  });
+  if (cells.length > 0) console.log(`${formatGrid(cells)}\n${speedLegend}`);
   const others = rows.filter(({ cell }) => cell === null);
   if (others.length > 0) console.log(format(others));
   console.log(

@@ -5,7 +5,6 @@
  * GPUs have few registers a lane. So each ceiling is the best of a few forms. Neighbours on a machine take from a measurement and never
  * add to it, at times for minutes: the best sample counts, of as many as it takes until none is better, before, while and after the kernels run.
  */
-import type { BufferView } from "../src/gpu/buffers.ts";
 import type { Device } from "../src/gpu/device.ts";
 import { kernel, wgsl } from "../src/gpu/kernel.ts";
 import { medianOf, sample } from "./timing.ts";
@@ -100,19 +99,17 @@ const mostSamples = 32;
 const better = 1.005;
 const millisecondsBetween = 30_000;
 
-/** Measures the peaks of a device again and again in the course of a run. */
+/** Measures the peaks of a device again and again in the course of a run. Its buffers, 32 MiB, go with the device. */
 export class PeakMeter {
   readonly #device: Device;
   readonly #arithmetic: readonly Form[];
   readonly #memory: readonly Form[];
-  readonly #buffers: readonly BufferView[];
   #last = Number.NEGATIVE_INFINITY;
 
   constructor(device: Device) {
     this.#device = device;
     const x = device.allocate(bytes, "peak x");
     const y = device.allocate(bytes, "peak y");
-    this.#buffers = [x, y];
     this.#arithmetic = arithmetic.map(({ launch, flopsPerIteration }) => ({
       work: threads * iterations * flopsPerIteration,
       launch: () => launch(device, { y, n: threads, iterations, factor: 0.5 }),
@@ -154,10 +151,6 @@ export class PeakMeter {
     };
   }
 
-  free(): void {
-    for (const buffer of this.#buffers) this.#device.release(buffer);
-  }
-
   async #measure({ work, launch, samples }: Form): Promise<void> {
     let best = 0;
     for (let taken = 0; taken < mostSamples; taken += patience) {
@@ -168,6 +161,14 @@ export class PeakMeter {
       best = Math.max(...rates);
     }
   }
+}
+
+export function describePeaks({ gflops, gigabytesPerSecond, usual }: Peaks): string {
+  return (
+    `Peaks, the best measured before, between and after: ${gflops.toFixed(0)} GFLOP/s, ` +
+    `${gigabytesPerSecond.toFixed(1)} GB/s through storage buffers; ` +
+    `medians ${usual.gflops.toFixed(0)} and ${usual.gigabytesPerSecond.toFixed(1)}, lower where others used the machine`
+  );
 }
 
 function bestOf(forms: readonly Form[]): Form {

@@ -4,13 +4,15 @@ import Table from "cli-table3";
 import { Command } from "commander";
 import { createGpu, type Gpu } from "wgrad";
 import { nameOf, positive, runCommand } from "./command.ts";
+import { formatGrid, formatSpeed, speedLegend } from "./grid.ts";
+import { describePeaks, PeakMeter } from "./peaks.ts";
 import { medianOf, spreadOf } from "./timing.ts";
 import { difference } from "./versus/difference.ts";
 import { type Inputs, inputsOf } from "./versus/inputs.ts";
 import { prepareOurs } from "./versus/ours.ts";
 import { MissingError, type Peer, type PeerName, peerNames, startPeer } from "./versus/peer.ts";
 import type { Prepared } from "./versus/tensors.ts";
-import { listWork, type Work } from "./versus/work.ts";
+import { flopsOf, listWork, placeOf, type Work } from "./versus/work.ts";
 
 type Mode = "as-shipped" | "throttled";
 
@@ -23,6 +25,8 @@ interface Row {
   readonly peerMs: number;
   /** Above 1 where wgrad is faster. */
   readonly ratio: number;
+  /** Of ours, by the direct algorithm's operations; null where memory bounds the work. */
+  readonly gflops: number | null;
   readonly oursSpread: number;
   readonly peerSpread: number;
   readonly samples: number;
@@ -80,6 +84,8 @@ async function main(options: Options): Promise<number> {
   console.log(`wgrad on ${nameOf(gpu)}, Node ${process.versions.node}`);
   console.log(`VGG step: width ${options.width}, batch ${options.batch}, without dropout`);
 
+  const meter = new PeakMeter(gpu.device);
+  await meter.measure();
   const rows: Row[] = [];
   const problems: string[] = [];
   const missing: string[] = [];
@@ -87,6 +93,7 @@ async function main(options: Options): Promise<number> {
     let peer: Peer | undefined;
     for (const work of works) {
       try {
+        await meter.measureInBetween();
         peer ??= await open(name);
         rows.push(...(await compare(gpu, peer, work, options.seconds)));
         if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
@@ -103,8 +110,13 @@ async function main(options: Options): Promise<number> {
     }
     peer?.close();
   }
+  await meter.measure();
   gpu.destroy();
-  if (rows.length > 0) console.log(format(rows));
+  if (rows.length > 0) {
+    console.log(format(rows));
+    console.log(formatByLayer(rows, works, meter.peaks.gflops));
+    console.log(describePeaks(meter.peaks));
+  }
   for (const line of missing) console.log(`no such work: ${line}`);
   for (const problem of problems) console.error(`not timed: ${problem}`);
   return problems.length > 0 ? 1 : 0;
@@ -163,7 +175,9 @@ async function race(peer: Peer, work: Work, ours: Prepared, mode: Mode, seconds:
     if (isSlow || (isLate && samples.ours.length >= fewestSamples)) break;
   }
   const [oursMs, peerMs] = [medianOf(samples.ours), medianOf(samples.peer)];
+  const flops = flopsOf(work);
   const row: Row = {
+    gflops: flops === null ? null : flops / oursMs / 1e6,
     ...{ work: work.name, peer: peer.name, mode, oursMs, peerMs, ratio: peerMs / oursMs },
     ...{ oursSpread: spreadOf(samples.ours), peerSpread: spreadOf(samples.peer) },
     samples: samples.ours.length,
@@ -204,6 +218,22 @@ function format(rows: readonly Row[]): string {
     ]);
   }
   return `${table.toString()}\nratio: the peer's time over wgrad's, medians of runs in turns; above 1 wgrad is faster`;
+}
+
+/** What's wgrad's in each layer and direction, with each peer's ratio. */
+function formatByLayer(rows: readonly Row[], works: readonly Work[], peak: number): string {
+  const competitors = [...new Set(rows.map(({ peer, mode }) => `${peer} ${mode}`))];
+  const tables = competitors.map((competitor) => {
+    const cells = works.flatMap((work) => {
+      const row = rows.find((row) => row.work === work.name && `${row.peer} ${row.mode}` === competitor);
+      if (!row) return [];
+      return [
+        { ...placeOf(work), text: `${formatSpeed(row.oursMs, row.gflops, peak)}, x${row.ratio.toFixed(2)}` },
+      ];
+    });
+    return `wgrad by layer, and its ratio to ${competitor}\n${formatGrid(cells)}`;
+  });
+  return `${tables.join("\n")}\n${speedLegend}`;
 }
 
 await runCommand(() => main(command.opts<Options>()));

@@ -127,3 +127,34 @@ function layers(): Work[] {
     ];
   });
 }
+
+/** Of the direct algorithm; null where memory bounds the work. */
+export function flopsOf(work: Work): number | null {
+  if (work.kind === "gemm") return 2 * work.size ** 3;
+  if (work.kind !== "conv2d") return null;
+  const { batch, extent, ci, co, window, padding } = work;
+  const out = extent + 2 * padding - window + 1;
+  return 2 * batch * out ** 2 * window ** 2 * ci * co;
+}
+
+/** Its place in a table of layers by direction. */
+export function placeOf(work: Work): { family: string; row: string; column: string } {
+  switch (work.kind) {
+    case "conv2d": {
+      const { extent, ci, co, window, direction } = work;
+      const row = `${ci}->${co} @ ${extent}x${extent}, ${window}x${window}`;
+      const column = { forward: "forward", "input-grad": "input gradient", "weight-grad": "filter gradient" };
+      return { family: "convolutions", row, column: column[direction] };
+    }
+    case "batch-norm-relu":
+    case "max-pool":
+    case "cross-entropy":
+      return {
+        family: "layers",
+        row: work.name.replace(/-(fwd|bwd)/, ""),
+        column: work.direction,
+      };
+    default:
+      return { family: "others", row: work.name, column: "" };
+  }
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { batchNorm, maxPool2d, mul, relu, softmaxCrossEntropy, sum, type Tensor } from "wgrad";
-import { formatCells } from "../../bench/chosen.ts";
+import { formatGrid, formatSpeed } from "../../bench/grid.ts";
 import { difference } from "../../bench/versus/difference.ts";
 import { type Inputs, inputsOf, valuesOf } from "../../bench/versus/inputs.ts";
 import { prepareOurs } from "../../bench/versus/ours.ts";
@@ -76,18 +76,20 @@ describe("a layer's work", () => {
   }
 });
 
-it("tables what's chosen by families, with shares of the peak", () => {
-  const cell = (row: string, column: string, gflops: number) => ({ row, column, gflops, ms: 2 });
-  const cells = [cell("3->8", "forward", 50), cell("8->8", "forward", 120), cell("8->8", "filter", 10)];
-  const peaks = {
-    gflops: 100,
-    gigabytesPerSecond: 1,
-    usual: { gflops: 90, gigabytesPerSecond: 1 },
-  };
-  const text = formatCells([...cells, cell("512", "a b", 40)], peaks);
-  expect(text.split("\n").filter((line) => line.includes("%"))).toEqual([
-    expect.stringMatching(/3->8 │ 50.0 \(50 %\) │ 2.00 │\s+│\s+│/),
-    expect.stringMatching(/8->8 │ 120 \(120 %\) │ 2.00 │ 10.0 \(10 %\) │ 2.00/),
-    expect.stringMatching(/512 │ 40.0 \(40 %\) │ 2.00/),
+it("tables layers by direction, with shares of the peak", () => {
+  const cell = (family: string, row: string, column: string, gflops: number | null) => ({
+    ...{ family, row, column },
+    text: formatSpeed(2, gflops, 100),
+  });
+  const text = formatGrid([
+    cell("conv", "3->8", "forward", 50),
+    cell("conv", "8->8", "forward", 120),
+    cell("conv", "8->8", "filter", 10),
+    cell("pool", "pool", "forward", null),
+  ]);
+  expect(text.split("\n").filter((line) => line.includes(" ms"))).toEqual([
+    expect.stringMatching(/│ 3->8 │\s+50.0 \(50 %\), 2.00 ms │\s+│/),
+    expect.stringMatching(/│ 8->8 │\s+120 \(120 %\), 2.00 ms │\s+10.0 \(10 %\), 2.00 ms │/),
+    expect.stringMatching(/│ pool │\s+2.00 ms │/),
   ]);
 });
