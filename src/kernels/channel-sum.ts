@@ -54,3 +54,21 @@ export function channelSum(device: Device, { x, y, rows, channels }: ChannelSumA
   launch(device, { x: parts, y, n: width, rows: chunks, width, chunk: chunks });
   device.release(parts);
 }
+
+/** Calls `write` with a place for `parts` parts of y, one after the other, and adds them up; with y itself if there is one part. */
+export function inParts(
+  device: Device,
+  y: BufferView,
+  elements: number,
+  parts: number,
+  write: (y: BufferView) => void,
+): void {
+  if (parts === 1) {
+    write(y);
+    return;
+  }
+  const x = device.allocate(parts * elements * 4, "parts");
+  write(x);
+  channelSum(device, { x, y, rows: parts, channels: elements });
+  device.release(x);
+}

@@ -6,7 +6,7 @@
  */
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { channelSum } from "../channel-sum.ts";
+import { inParts } from "../channel-sum.ts";
 import type { ForwardArguments, InputGradArguments, WeightGradArguments } from "./conv2d.ts";
 import { outputExtents, sizesOf } from "./shape.ts";
 
@@ -143,20 +143,10 @@ export function launchWeightGradPlain(device: Device, { shape, x, dy, dweight }:
   const wanted = Math.max(smallestChunk, Math.ceil(Math.sqrt(pixels)), Math.ceil(pixels / mostChunks));
   const chunks = Math.ceil(pixels / wanted);
   const chunk = Math.ceil(pixels / chunks);
-  const parts = chunks === 1 ? dweight : device.allocate(chunks * weights * 4, "conv2d_weight_grad parts");
-  conv2dWeightGradPlain(device, {
-    x,
-    dy,
-    parts,
-    count: chunks * weights,
-    weights,
-    pixels,
-    chunk,
-    ...shape,
-    ho,
-    wo,
-  });
-  if (chunks === 1) return;
-  channelSum(device, { x: parts, y: dweight, rows: chunks, channels: weights });
-  device.release(parts);
+  inParts(device, dweight, weights, chunks, (parts) =>
+    conv2dWeightGradPlain(device, {
+      ...{ x, dy, parts, count: chunks * weights, weights, pixels, chunk },
+      ...{ ...shape, ho, wo },
+    }),
+  );
 }

@@ -12,6 +12,7 @@
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { components, memoise, unroll } from "../unroll.ts";
+import { correlationParams, moduloWgsl, strideClass } from "./correlation.ts";
 import type { CorrelationTile } from "./subgroup-tiles.ts";
 
 /** Lines for every strip of a lane, lane and pixel of a strip. */
@@ -31,8 +32,8 @@ function locate(tile: CorrelationTile, loaded: number): string {
   const column = (s: number, p: number) => {
     if (tile.rowPadding >= 0) return `${p - tile.rowPadding}`;
     return tile.taps > 1
-      ? `left${s} + ${p} + offsetX`
-      : `(left${s} + ${p}) * inStride + offsetX + (kx - firstKx) / outStride`;
+      ? `left${s} + ${p} + offset_x`
+      : `(left${s} + ${p}) * inStride + offset_x + (kx - first_kx) / out_stride`;
   };
   return unroll(tile.strips, (s) => {
     const columns = unroll(loaded, (p) => {
@@ -43,7 +44,7 @@ function locate(tile: CorrelationTile, loaded: number): string {
       let at${s}_${p} = (line${s} + clamp(ix${s}_${p}, 0, params.wi - 1)) * depth;`;
     });
     return wgsl`
-      let iy${s} = row${s} * inStride + offsetY + step;
+      let iy${s} = row${s} * inStride + offset_y + step;
       let inside${s} = (iy${s} >= 0) & (iy${s} < params.hi) & (row${s} < rows);
       let line${s} = (image${s} * params.hi + clamp(iy${s}, 0, params.hi - 1)) * params.wi;
       ${columns}`;
@@ -86,10 +87,10 @@ function store(tile: CorrelationTile): string {
       let left = subgroupBroadcast(left${s}, ${lane}u);
       let image = subgroupBroadcast(image${s}, ${lane}u);
       if (channel < params.channels && row < rows) {
-        let oy = row * outStride + classY;
-        let ox = left * outStride + classX;
+        let oy = row * out_stride + class_y;
+        let ox = left * out_stride + class_x;
         let at = (((image * params.ho + oy) * params.wo + ox) * params.channels + channel) / vector;
-        let next = outStride * params.channels / vector;
+        let next = out_stride * params.channels / vector;
         ${unroll(width, (p) => `if (left + ${p} < columns) { y[at + ${p} * next] = sum${index * width + p}; }`)}
       }
     }`;
@@ -106,19 +107,7 @@ export const correlationSubgroup = memoise((tile: CorrelationTile) => {
       read: { x: "quad", weight: element },
       write: { y: element },
       params: {
-        n: "i32",
-        hi: "i32",
-        wi: "i32",
-        depth: "i32",
-        ho: "i32",
-        wo: "i32",
-        channels: "i32",
-        kh: "i32",
-        kw: "i32",
-        padY: "i32",
-        padX: "i32",
-        inStride: "i32",
-        outStride: "i32",
+        ...correlationParams,
         blocks: "i32", // of channels
         bands: "i32", // of strips, as many as a subgroup takes
       },
@@ -126,23 +115,13 @@ export const correlationSubgroup = memoise((tile: CorrelationTile) => {
       subgroups: true,
       workgroupSize: lanes,
       constants: { lanes, width, strips, taps, vector },
-      declarations: wgsl`fn modulo(a: i32, b: i32) -> i32 { return (a % b + b) % b; }`,
+      declarations: moduloWgsl,
       body: wgsl`
     let inStride = params.inStride;
-    let outStride = params.outStride;
     let depth = params.depth;
     let block = i32(group) % params.blocks;
     let firstStrip = i32(group) / params.blocks % params.bands * (lanes * strips);
-    let class_ = i32(group) / (params.blocks * params.bands);
-    // The class's pixels, the first tap that meets one of them, and where that tap reads.
-    let classY = class_ / outStride;
-    let classX = class_ % outStride;
-    let rows = (params.ho - classY + outStride - 1) / outStride;
-    let columns = (params.wo - classX + outStride - 1) / outStride;
-    let firstKy = modulo(params.padY - classY, outStride);
-    let firstKx = modulo(params.padX - classX, outStride);
-    let offsetY = (classY - params.padY + firstKy) / outStride;
-    let offsetX = (classX - params.padX + firstKx) / outStride;
+    let class_ = i32(group) / (params.blocks * params.bands);${strideClass}
     let rowStrips = (columns + width - 1) / width;
     if (columns <= 0 || firstStrip >= rows * rowStrips * params.n) { return; }
     let firstRow = firstStrip / (rowStrips * params.n);
@@ -157,16 +136,16 @@ export const correlationSubgroup = memoise((tile: CorrelationTile) => {
     )}
     ${unroll(lanes * strips * width, (index) => `var sum${index} = ${element}(0);`)}
     // Steps of ky at which at least one strip's row lies in the image.
-    let firstStep = max(0, -(lastRow * inStride + offsetY));
-    let endStep = min((params.kh - firstKy + outStride - 1) / outStride, params.hi - firstRow * inStride - offsetY);
+    let firstStep = max(0, -(lastRow * inStride + offset_y));
+    let endStep = min((params.kh - first_ky + out_stride - 1) / out_stride, params.hi - firstRow * inStride - offset_y);
     for (var step = firstStep; step < endStep; step++) {
-      var iw = ((block * params.kh + firstKy + step * outStride) * params.kw + firstKx) * depth * 4 * lanes + i32(lane);
-      ${taps === 1 ? "for (var kx = firstKx; kx < params.kw; kx += outStride) {" : "{"}
+      var iw = ((block * params.kh + first_ky + step * out_stride) * params.kw + first_kx) * depth * 4 * lanes + i32(lane);
+      ${taps === 1 ? "for (var kx = first_kx; kx < params.kw; kx += out_stride) {" : "{"}
       ${locate(tile, loaded)}
       for (var channel = 0; channel < depth; channel++) {
         ${accumulate(tile, loaded)}
       }
-      ${taps === 1 ? "iw += (outStride - 1) * depth * 4 * lanes;" : ""}
+      ${taps === 1 ? "iw += (out_stride - 1) * depth * 4 * lanes;" : ""}
       }
     }
     let channel = (block * lanes + i32(lane)) * vector;

@@ -1,25 +1,5 @@
 /** Tile shapes of the subgroup convolutions: which generated kernel serves which layer. */
-
-/** A correlation as the kernel sees it: the forward convolution, or the input gradient, which is one of dy with the weights turned round. */
-export interface Correlation {
-  readonly n: number;
-  /** Extents of what is read, and its channels in vec4s. */
-  readonly hi: number;
-  readonly wi: number;
-  readonly depth: number;
-  /** Extents of what is written, and its channels, a multiple of 4. */
-  readonly ho: number;
-  readonly wo: number;
-  readonly channels: number;
-  readonly kh: number;
-  readonly kw: number;
-  readonly padY: number;
-  readonly padX: number;
-  /** Stride of the forward convolution; 1 for the input gradient. */
-  readonly inStride: number;
-  /** Stride of the convolution whose input gradient this is; 1 for the forward. */
-  readonly outStride: number;
-}
+import type { Correlation } from "./correlation.ts";
 
 /** A lane holds `strips` strips of `width` output pixels, and `vector` channels of each pixel of its subgroup. */
 export interface CorrelationTile {

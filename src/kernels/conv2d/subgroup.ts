@@ -2,15 +2,15 @@
  * Convolution on software Vulkan: fills channels up to vec4s where they aren't, packs weights, and launches the generated kernels.
  * In the prototype, packing weights took under 3 % of a layer's time at batch 32 up to 256 channels on 8x8 pixels, 13 % at 512 on 4x4, 50 % at 512 on 2x2.
  */
-import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
-import { channelSum } from "../channel-sum.ts";
+import { inParts } from "../channel-sum.ts";
 import type { ForwardArguments, InputGradArguments, WeightGradArguments } from "./conv2d.ts";
+import { type CorrelationArguments, forwardAsCorrelation, inputGradAsCorrelation } from "./correlation.ts";
 import { packWeights } from "./pack.ts";
-import { intoQuads, intoWeights, quadsOf, withQuads } from "./quads.ts";
+import { intoWeights, quadsOf, withQuads } from "./quads.ts";
 import { type Conv2dShape, outputExtents } from "./shape.ts";
 import { correlationSubgroup } from "./subgroup-correlation.ts";
-import { type Correlation, chooseCorrelationTile, chooseWeightGradTile } from "./subgroup-tiles.ts";
+import { chooseCorrelationTile, chooseWeightGradTile } from "./subgroup-tiles.ts";
 import { weightGradSubgroup } from "./subgroup-weight-grad.ts";
 
 /** Whether everything fits the adapter's bindings with channels filled up and weights packed. */
@@ -25,74 +25,31 @@ export function suitsSubgroup(device: Device, shape: Conv2dShape): boolean {
   return largest <= device.limits.maxStorageBufferBindingSize;
 }
 
-interface CorrelationArguments {
-  readonly x: BufferView;
-  readonly y: BufferView;
-  /** `[Co, Kh, Kw, Ci]`, as the convolution has it, Ci filled up to vec4s. */
-  readonly weight: BufferView;
-  readonly co: number;
-  readonly inputQuads: number;
-  readonly turned: boolean;
+export function launchForwardSubgroup(device: Device, args: ForwardArguments): void {
+  forwardAsCorrelation(device, args, (args) => correlate(device, args));
 }
 
-function correlate(device: Device, shape: Correlation, args: CorrelationArguments): void {
-  const { x, y, weight, co, inputQuads, turned } = args;
-  const { n, depth, channels, ho, wo, kh, kw, outStride } = shape;
+export function launchInputGradSubgroup(device: Device, args: InputGradArguments): void {
+  inputGradAsCorrelation(device, args, (args) => correlate(device, args));
+}
+
+function correlate(device: Device, args: CorrelationArguments): void {
+  const { correlation, x, y, weight, co, weightQuads, turned } = args;
+  const { n, depth, channels, ho, wo, kh, kw, outStride } = correlation;
   const lanes = device.info.subgroupSize;
-  const tile = chooseCorrelationTile(lanes, shape);
+  const tile = chooseCorrelationTile(lanes, correlation);
   const { vector, taps, width, strips } = tile;
   const blocks = Math.ceil(channels / (lanes * vector));
   const count = blocks * kh * kw * depth * lanes;
   const packed = device.allocate(count * 16 * vector, "conv2d packed weights");
   packWeights({ lanes, vector, tapsInside: taps > 1, turned })(device, {
-    weight,
-    packed,
-    count,
-    co,
-    kh,
-    kw,
-    inputQuads,
-    depths: depth,
-    columns: channels,
+    ...{ weight, packed, count, co, kh, kw },
+    ...{ inputQuads: weightQuads, depths: depth, columns: channels },
   });
   const allStrips = Math.ceil(ho / outStride) * Math.ceil(Math.ceil(wo / outStride) / width) * n;
   const bands = Math.ceil(allStrips / (lanes * strips));
-  correlationSubgroup(tile)(device, { x, weight: packed, y, ...shape, blocks, bands });
+  correlationSubgroup(tile)(device, { x, weight: packed, y, ...correlation, blocks, bands });
   device.release(packed);
-}
-
-export function launchForwardSubgroup(device: Device, { shape, x, weight, y }: ForwardArguments): void {
-  const { n, h, w, ci, co, kh, kw, stride, paddingH, paddingW } = shape;
-  const { ho, wo } = outputExtents(shape);
-  const depth = quadsOf(ci);
-  const correlation: Correlation = {
-    ...{ n, hi: h, wi: w, depth, ho, wo, channels: 4 * quadsOf(co), kh, kw },
-    ...{ padY: paddingH, padX: paddingW, inStride: stride, outStride: 1 },
-  };
-  withQuads(device, x, n * h * w, ci, (x) =>
-    withQuads(device, weight, co * kh * kw, ci, (weight) =>
-      intoQuads(device, y, n * ho * wo, co, (y) =>
-        correlate(device, correlation, { x, y, weight, co, inputQuads: depth, turned: false }),
-      ),
-    ),
-  );
-}
-
-export function launchInputGradSubgroup(device: Device, { shape, dy, weight, dx }: InputGradArguments): void {
-  const { n, h, w, ci, co, kh, kw, stride, paddingH, paddingW } = shape;
-  const { ho, wo } = outputExtents(shape);
-  const inputQuads = quadsOf(ci);
-  const correlation: Correlation = {
-    ...{ n, hi: ho, wi: wo, depth: quadsOf(co), ho: h, wo: w, channels: 4 * inputQuads, kh, kw },
-    ...{ padY: kh - 1 - paddingH, padX: kw - 1 - paddingW, inStride: 1, outStride: stride },
-  };
-  withQuads(device, dy, n * ho * wo, co, (x) =>
-    withQuads(device, weight, co * kh * kw, ci, (weight) =>
-      intoQuads(device, dx, n * h * w, ci, (y) =>
-        correlate(device, correlation, { x, y, weight, co, inputQuads, turned: true }),
-      ),
-    ),
-  );
 }
 
 /** Workgroups that keep a CPU's cores busy, and pixels after which a chain of additions is better split. */
@@ -125,14 +82,11 @@ export function launchWeightGradSubgroup(
   const sizes = { n, hi: h, wi: w, inputs, ho, wo, outputs, kh, kw, padY, padX, stride };
   withQuads(device, x, n * h * w, ci, (x) =>
     withQuads(device, dy, pixels, co, (dy) =>
-      intoWeights(device, dweight, shape, (dweight) => {
-        const parts =
-          splits === 1 ? dweight : device.allocate(splits * weights * 4, "conv2d_weight_grad parts");
-        launch(device, { x, dy, parts, ...sizes, columnGroups, outputGroups, splits });
-        if (splits === 1) return;
-        channelSum(device, { x: parts, y: dweight, rows: splits, channels: weights });
-        device.release(parts);
-      }),
+      intoWeights(device, dweight, shape, (dweight) =>
+        inParts(device, dweight, weights, splits, (parts) =>
+          launch(device, { x, dy, parts, ...sizes, columnGroups, outputGroups, splits }),
+        ),
+      ),
     ),
   );
 }

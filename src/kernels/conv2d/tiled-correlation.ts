@@ -20,6 +20,7 @@ import {
   tileName,
 } from "../tiled/tile.ts";
 import { memoise, unroll } from "../unroll.ts";
+import { correlationParams, moduloWgsl, strideClass } from "./correlation.ts";
 
 export interface TiledCorrelation {
   readonly tile: Tile;
@@ -38,7 +39,7 @@ const locate = unroll(
 );
 
 const declarations = (turned: boolean) => wgsl`
-fn modulo(a: i32, b: i32) -> i32 { return (a % b + b) % b; }
+${moduloWgsl}
 
 /** Channels at a tap, counted from the pixel's first row and column. */
 fn load_pixel(top: i32, left: i32, origin: i32, tap_y: i32, tap_x: i32, channel: i32, inside: bool) -> quad {
@@ -75,19 +76,7 @@ export const correlationTiled = memoise(({ tile, turned }: TiledCorrelation) => 
     read: { x: "quad", weight: "quad" },
     write: { y: "quad" },
     params: {
-      n: "i32",
-      hi: "i32",
-      wi: "i32",
-      depth: "i32", // vec4s of channels that are read
-      ho: "i32",
-      wo: "i32",
-      channels: "i32", // that are written
-      kh: "i32",
-      kw: "i32",
-      padY: "i32",
-      padX: "i32",
-      inStride: "i32",
-      outStride: "i32",
+      ...correlationParams,
       co: "i32",
       weightQuads: "i32", // vec4s of Ci
       tilesDown: "i32", // of the largest class
@@ -100,22 +89,12 @@ export const correlationTiled = memoise(({ tile, turned }: TiledCorrelation) => 
     declarations: `${tileMemory(tile)}${declarations(turned)}`,
     body: wgsl`
     let depth = params.depth;
-    let out_stride = params.outStride;
     let first_column = i32(group) % params.tilesAcross * ${tile.columns};
     let first_row = i32(group) / params.tilesAcross % params.tilesDown * ${tile.rows};
     let part = i32(group) / (params.tilesAcross * params.tilesDown) % params.splits;
-    let class_ = i32(group) / (params.tilesAcross * params.tilesDown * params.splits);
-    // The class's pixels, the first tap that meets one of them, and where that tap reads.
-    let class_y = class_ / out_stride;
-    let class_x = class_ % out_stride;
-    let rows = (params.ho - class_y + out_stride - 1) / out_stride;
-    let columns = (params.wo - class_x + out_stride - 1) / out_stride;
+    let class_ = i32(group) / (params.tilesAcross * params.tilesDown * params.splits);${strideClass}
     let pixels = params.n * rows * columns;
     if (first_row >= pixels) { return; }
-    let first_ky = modulo(params.padY - class_y, out_stride);
-    let first_kx = modulo(params.padX - class_x, out_stride);
-    let offset_y = (class_y - params.padY + first_ky) / out_stride;
-    let offset_x = (class_x - params.padX + first_kx) / out_stride;
     let taps_y = (params.kh - first_ky + out_stride - 1) / out_stride;
     let taps_x = (params.kw - first_kx + out_stride - 1) / out_stride;
     // k in vec4s, and this part's share of it.

@@ -6,7 +6,7 @@
  */
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { channelSum } from "../channel-sum.ts";
+import { inParts } from "../channel-sum.ts";
 import { choosePlan, type TilePlan } from "../tiled/plan.ts";
 import {
   blockOf,
@@ -120,20 +120,12 @@ export function launchGemmTiled(
   const { tile, splits } = plan;
   const extents = [n, transposeA ? m : k, transposeB ? k : n];
   const quads = extents.every((extent) => extent % 4 === 0);
-  const parts = splits === 1 ? y : device.allocate(splits * m * n * 4, "gemm parts");
-  gemmTiled({ tile, transposeA, transposeB, quads })(device, {
-    a,
-    b,
-    y: parts,
-    m,
-    n,
-    k,
-    share: Math.ceil(k / (splits * tile.depth)) * tile.depth,
-    tilesDown: Math.ceil(m / tile.rows),
-    tilesAcross: Math.ceil(n / tile.columns),
-    splits,
-  });
-  if (splits === 1) return;
-  channelSum(device, { x: parts, y, rows: splits, channels: m * n });
-  device.release(parts);
+  inParts(device, y, m * n, splits, (y) =>
+    gemmTiled({ tile, transposeA, transposeB, quads })(device, {
+      ...{ a, b, y, m, n, k, splits },
+      share: Math.ceil(k / (splits * tile.depth)) * tile.depth,
+      tilesDown: Math.ceil(m / tile.rows),
+      tilesAcross: Math.ceil(n / tile.columns),
+    }),
+  );
 }
