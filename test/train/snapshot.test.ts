@@ -1,10 +1,27 @@
 /** The snapshot format: bits kept, damage noticed. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { train } from "wgrad";
-import { loadSnapshot, SnapshotFolder, saveSnapshot } from "wgrad/node";
+import {
+  listSnapshots,
+  loadLatestSnapshot,
+  loadSnapshot,
+  removeLeftovers,
+  SnapshotFolder,
+  saveSnapshot,
+  writeFileWhole,
+} from "wgrad/node";
 
 const folder = mkdtempSync(join(tmpdir(), "wgrad-snapshot-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -104,6 +121,110 @@ describe("snapshot files", () => {
     const path = join(folder, "text");
     writeFileSync(path, "text");
     await expect(loadSnapshot(path)).rejects.toThrow(`[snapshot] '${path}': this is no snapshot of wgrad`);
-    await expect(saveSnapshot(join(folder, "no/where"), content)).rejects.toThrow("ENOENT");
+    await expect(saveSnapshot(join(folder, "no/where"), content)).rejects.toThrow(
+      /can't be written: its folder doesn't exist; make it or choose another \(ENOENT\)/,
+    );
+    await expect(saveSnapshot(join(folder, "text/file"), content)).rejects.toThrow("(ENOTDIR)");
+  });
+
+  it("that don't fit on the disk leave what was there before, and nothing else", async () => {
+    const place = join(folder, "full");
+    mkdirSync(place);
+    const snapshots = new SnapshotFolder(place);
+    for (const name of ["a", "b", "c"]) await snapshots.save(name, content);
+    const handle = await open(join(place, "a"), "r");
+    const prototype: FileHandle = Object.getPrototypeOf(handle);
+    await handle.close();
+    const failure = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    for (const call of ["writeFile", "sync"] as const) {
+      const full = vi.spyOn(prototype, call).mockRejectedValue(failure);
+      await expect(snapshots.save("d", content)).rejects.toThrow(
+        `'${join(place, "d")}' can't be written: the disk is full; make room or choose another folder (ENOSPC)`,
+      );
+      full.mockRestore();
+      expect(readdirSync(place).sort()).toEqual(["a", "b", "c"]);
+    }
+    await snapshots.save("d", content);
+    expect(readdirSync(place).sort()).toEqual(["b", "c", "d"]);
+  });
+
+  it("that a killed process left half written are removed, those of a running one aren't", async () => {
+    const place = join(folder, "leftovers");
+    mkdirSync(place);
+    const running = `.log.${process.pid}.tmp`;
+    for (const name of [".log.4194399.tmp", running, ".hidden", "log"]) writeFileSync(join(place, name), "");
+    await removeLeftovers(place);
+    expect(readdirSync(place).sort()).toEqual([".hidden", running, "log"]);
+    await writeFileWhole(join(place, "log"), "new");
+    expect(readFileSync(join(place, "log"), "utf8")).toBe("new");
+  });
+});
+
+describe("the newest good snapshot", () => {
+  const at = (savedAt: number): train.SnapshotContent => ({ ...content, meta: { savedAt } });
+  const make = async (name: string) => {
+    const place = join(folder, name);
+    mkdirSync(place);
+    // Saved in an order that neither names nor times of the files show.
+    for (const [k, savedAt] of [3, 1, 4, 2].entries())
+      await saveSnapshot(join(place, `${k}.wgrad`), at(savedAt));
+    writeFileSync(join(place, "log"), "[]");
+    return place;
+  };
+
+  it("is found in a folder", async () => {
+    const place = await make("newest");
+    const { snapshots, damaged } = await listSnapshots(place);
+    expect(snapshots.map(({ savedAt }) => savedAt)).toEqual([4, 3, 2, 1]);
+    expect(damaged).toEqual([]);
+    const { path, snapshot } = await loadLatestSnapshot(place);
+    expect(path).toBe(join(place, "2.wgrad"));
+    expect(snapshot.meta).toEqual({ savedAt: 4 });
+  });
+
+  it("is the one before where the last is damaged, in its arrays or in its header, and says so", async () => {
+    const place = await make("damaged");
+    truncateSync(join(place, "2.wgrad"), 80);
+    const bytes = readFileSync(join(place, "0.wgrad"));
+    bytes[bytes.length - 40] = (bytes[bytes.length - 40] ?? 0) ^ 1;
+    writeFileSync(join(place, "0.wgrad"), bytes);
+    writeFileSync(join(place, "empty.wgrad"), "");
+    const messages: string[] = [];
+    const { path, damaged } = await loadLatestSnapshot(place, (message) => messages.push(message));
+    expect(path).toBe(join(place, "3.wgrad"));
+    expect(damaged.map((file) => file.slice(place.length + 1)).sort()).toEqual([
+      "0.wgrad",
+      "2.wgrad",
+      "empty.wgrad",
+    ]);
+    expect(messages).toHaveLength(3);
+    expect(messages).toContain(
+      `'${join(place, "0.wgrad")}': the snapshot is cut off or damaged: its checksum doesn't fit; ` +
+        `using '${join(place, "3.wgrad")}', the newest good one before it`,
+    );
+  });
+
+  it("takes the place of a damaged file that was named", async () => {
+    const place = await make("named");
+    const named = join(place, "0.wgrad");
+    expect((await loadLatestSnapshot(named)).path).toBe(named);
+    truncateSync(named, 80);
+    expect((await loadLatestSnapshot(named)).path).toBe(join(place, "2.wgrad"));
+  });
+
+  it("may be missing", async () => {
+    const place = await make("none");
+    for (const k of [0, 1, 2, 3]) truncateSync(join(place, `${k}.wgrad`), 90);
+    await expect(loadLatestSnapshot(place)).rejects.toThrow(
+      /none of the 4 snapshots in '.*none' is whole: .*; start the run again/,
+    );
+    for (const k of [0, 1, 2, 3]) rmSync(join(place, `${k}.wgrad`));
+    await expect(loadLatestSnapshot(place)).rejects.toThrow(
+      /there is no snapshot in '.*none'; name a folder/,
+    );
+    await expect(loadLatestSnapshot(join(place, "x"))).rejects.toThrow(
+      "x' can't be read; name a file that a run wrote",
+    );
+    await expect(listSnapshots(join(place, "x"))).rejects.toThrow("there is no folder");
   });
 });
