@@ -1,4 +1,13 @@
 /** `wgrad/node`: what needs files: data sets from disk, snapshots, and what reports are made of. */
+export { cacheFolder } from "./data/node/cache-folder.ts";
+export { type DownloadOptions, type DownloadProgress, downloadFile } from "./data/node/download.ts";
+export {
+  type DownloadCifarOptions,
+  datasetFolder,
+  downloadCifar10,
+  downloadCifar100,
+} from "./data/node/download-cifar.ts";
+export { DownloadError } from "./data/node/download-error.ts";
 export { type LoadCifarOptions, loadCifar10, loadCifar100 } from "./data/node/load-cifar.ts";
 export {
   type Answers,
