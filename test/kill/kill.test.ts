@@ -9,6 +9,7 @@ import { filesIn, type Kill, outcomeOf, trainKilled, trainWhole } from "./killed
 import { randomFrom } from "./random.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wgrad-kill-"));
+const epochs = 8;
 let command: Command;
 beforeAll(async () => {
   command = await Command.build(fileURLToPath(new URL("../../", import.meta.url)));
@@ -18,16 +19,17 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-it("killed four times and resumed each time, a run ends with the bits of an uninterrupted one", async () => {
-  const times = await trainWhole(command, folder, "whole");
+it("killed three times and resumed each time, a run ends with the bits of an uninterrupted one", async () => {
+  const times = await trainWhole(command, folder, "whole", epochs);
   const kills: Kill[] = [];
   await trainKilled(command, folder, "killed", {
-    kills: 4,
+    epochs,
+    kills: 3,
     times,
     random: randomFrom(5),
     onKill: (kill) => kills.push(kill),
   });
   expect(kills.length).toBeGreaterThanOrEqual(2);
-  expect(await outcomeOf(folder, "killed")).toEqual(await outcomeOf(folder, "whole"));
+  expect(await outcomeOf(folder, "killed", epochs)).toEqual(await outcomeOf(folder, "whole", epochs));
   expect(filesIn(join(folder, "killed")).sort()).toEqual(filesIn(join(folder, "whole")).sort());
 });

@@ -6,8 +6,7 @@ import { loadSnapshot } from "wgrad/node";
 import { type Command, tinyRun } from "../support/command.ts";
 import { withoutTimes } from "../support/log.ts";
 
-const epochs = 60;
-const args = [...tinyRun, "-e", String(epochs), "-l", "0.01"];
+const argsOf = (epochs: number) => [...tinyRun, "-e", String(epochs), "-l", "0.01"];
 
 export interface Kill {
   /** Milliseconds after the process started, or in which write to the output folder. */
@@ -23,20 +22,25 @@ export interface Times {
 }
 
 /** Trains without interruption. */
-export async function trainWhole(command: Command, folder: string, out: string): Promise<Times> {
+export async function trainWhole(
+  command: Command,
+  folder: string,
+  out: string,
+  epochs: number,
+): Promise<Times> {
   const began = performance.now();
   let first = 0;
   const onOutput = (_: ChildProcess, stdout: string) => {
     if (first === 0 && stdout.includes("\n1  ")) first = performance.now() - began;
   };
-  const { status, stderr } = await command.run([...args, "-o", out], { cwd: folder, onOutput });
+  const { status, stderr } = await command.run([...argsOf(epochs), "-o", out], { cwd: folder, onOutput });
   if (status !== 0) throw new Error(`the uninterrupted run ended with status ${status}: ${stderr}`);
   return { first, rest: performance.now() - began - first };
 }
 
 /**
- * Trains, killed with SIGKILL at `kills` moments: three in four after a random time, in start-up or training, every fourth while
- * something is written to the output folder.
+ * Trains, killed with SIGKILL at `kills` moments: of four, one after a random time of the start-up, two of the training, and one
+ * while something is written to the output folder.
  * @returns how often it was killed: fewer times where it was done before
  * @throws Error if a kill leaves a file that isn't whole, or a run ends by itself with another status than 0
  */
@@ -44,15 +48,18 @@ export async function trainKilled(
   command: Command,
   folder: string,
   out: string,
-  { kills, times, random, onKill }: KillOptions,
+  { epochs, kills, times, random, onKill }: KillOptions,
 ): Promise<number> {
   const place = join(folder, out);
-  const longest = times.first + (1.2 * times.rest) / kills;
   for (let killed = 0; ; ) {
-    const resume = snapshotsIn(place).length > 0 ? ["--resume", out] : [...args, "-o", out];
+    const resume = snapshotsIn(place).length > 0 ? ["--resume", out] : [...argsOf(epochs), "-o", out];
     const child = command.start(resume, { cwd: folder }, "ignore");
     const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
-    const moment = killed < kills ? killLater(child, place, killed % 4 === 3, longest, random) : undefined;
+    const delay =
+      killed % 4 === 0 ? random() * times.first : times.first + (random() * 1.5 * times.rest) / kills;
+    const inWrite = killed % 4 === 3 && existsSync(place);
+    const moment =
+      killed < kills ? (inWrite ? killInWrite(child, place, random) : killAfter(child, delay)) : undefined;
     const status = await ended;
     moment?.cancel();
     await checkFolder(place);
@@ -65,6 +72,7 @@ export async function trainKilled(
 }
 
 export interface KillOptions {
+  readonly epochs: number;
   readonly kills: number;
   /** Of an uninterrupted run. */
   readonly times: Times;
@@ -74,7 +82,11 @@ export interface KillOptions {
 }
 
 /** Everything that two runs of the same bits have in common. */
-export async function outcomeOf(folder: string, out: string): Promise<{ log: object[]; bits: object }> {
+export async function outcomeOf(
+  folder: string,
+  out: string,
+  epochs: number,
+): Promise<{ log: object[]; bits: object }> {
   const place = join(folder, out);
   const { meta, arrays } = await loadSnapshot(join(place, `snapshot_epoch_${epochs}.wgrad`));
   if (typeof meta !== "object" || meta === null || !("state" in meta))
@@ -106,27 +118,30 @@ async function checkFolder(place: string): Promise<void> {
   for (const name of snapshotsIn(place)) await loadSnapshot(join(place, name));
 }
 
-function killLater(
-  child: ChildProcess,
-  place: string,
-  inWrite: boolean,
-  longest: number,
-  random: () => number,
-): { cancel(): void; name(): string } {
-  const kill = () => child.kill("SIGKILL");
-  if (!inWrite || !existsSync(place)) {
-    const milliseconds = Math.round(random() * longest);
-    const timer = setTimeout(kill, milliseconds);
-    return { cancel: () => clearTimeout(timer), name: () => `${milliseconds} ms` };
-  }
-  let left = 1 + Math.floor(random() * 8);
+interface PlannedKill {
+  cancel(): void;
+  /** For people. */
+  name(): string;
+}
+
+function killAfter(child: ChildProcess, milliseconds: number): PlannedKill {
+  const timer = setTimeout(() => child.kill("SIGKILL"), milliseconds);
+  return { cancel: () => clearTimeout(timer), name: () => `after ${Math.round(milliseconds)} ms` };
+}
+
+/** Kills at one of the next writes to a folder. */
+function killInWrite(child: ChildProcess, place: string, random: () => number): PlannedKill {
+  let left = 1 + Math.floor(random() * 20);
   let file = "";
   const watcher = watch(place, (_, name) => {
     if (!name?.endsWith(".tmp")) return;
     left -= 1;
-    if (left > 0) return;
+    if (left > 0 || file !== "") return;
     file = name;
-    kill();
+    child.kill("SIGKILL");
   });
-  return { cancel: () => watcher.close(), name: () => `writing ${file.replace(/^\.|\.\d+\.tmp$/g, "")}` };
+  return {
+    cancel: () => watcher.close(),
+    name: () => `writing ${file.replace(/^\./, "").replace(/\.\d+\.tmp$/, "")}`,
+  };
 }

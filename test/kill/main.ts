@@ -16,14 +16,16 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 10_000) },
   },
 });
+const epochs = 40;
 const kills = Number(values.kills);
 const folder = mkdtempSync(join(tmpdir(), "wgrad-kill-"));
 const command = await Command.build(process.cwd());
 console.log(`${kills} kills, seed ${values.seed}`);
 try {
-  const times = await trainWhole(command, folder, "whole");
+  const times = await trainWhole(command, folder, "whole", epochs);
   let count = 0;
   const killed = await trainKilled(command, folder, "killed", {
+    epochs,
     kills,
     times,
     random: randomFrom(Number(values.seed)),
@@ -34,7 +36,10 @@ try {
   });
   if (killed < kills)
     console.log(`The run was done after ${killed} kills; try another seed for all ${kills}.`);
-  const same = isDeepStrictEqual(await outcomeOf(folder, "killed"), await outcomeOf(folder, "whole"));
+  const same = isDeepStrictEqual(
+    await outcomeOf(folder, "killed", epochs),
+    await outcomeOf(folder, "whole", epochs),
+  );
   console.log(
     same
       ? "Same bits: parameters, optimiser, random streams and log (but for times) equal the uninterrupted run's."
