@@ -9,6 +9,7 @@ export {
 } from "./data/node/download-cifar.ts";
 export { DownloadError } from "./data/node/download-error.ts";
 export { type LoadCifarOptions, loadCifar10, loadCifar100 } from "./data/node/load-cifar.ts";
+export { type AdapterName, formatAdapter, listAdapters } from "./gpu/adapters.node.ts";
 export {
   type Answers,
   confusionMatrix,

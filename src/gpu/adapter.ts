@@ -30,16 +30,33 @@ const wantedLimits = [
   "maxComputeWorkgroupsPerDimension",
 ] as const;
 
-/** Opens a device on the default adapter. @throws NoAdapterError */
-export async function openDevice(options: GPURequestAdapterOptions): Promise<GPUDevice> {
-  const webgpu = await openWebGpu();
-  const adapter = await webgpu?.requestAdapter(options);
+export interface OpenOptions {
+  readonly powerPreference?: GPUPowerPreference;
+  /** A part of the adapter's name, in Node. */
+  readonly adapter?: string | undefined;
+}
+
+/** By what each device was opened. */
+const openedBy = new WeakMap<GPUDevice, OpenOptions>();
+
+/** Opens a device on the default adapter, or on the one that is named. @throws NoAdapterError, or Error for an unknown name */
+export async function openDevice(options: OpenOptions): Promise<GPUDevice> {
+  const { adapter: wanted, ...request } = options;
+  const webgpu = await openWebGpu(wanted);
+  const adapter = await webgpu?.requestAdapter(request);
   if (!adapter) throw new NoAdapterError(`[createGpu] no WebGPU adapter was found. ${noAdapterAdvice}`);
-  return adapter.requestDevice({
+  const device = await adapter.requestDevice({
     label: "wgrad",
     requiredFeatures: wantedFeatures.filter((feature) => adapter.features.has(feature)),
     requiredLimits: Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]])),
   });
+  openedBy.set(device, options);
+  return device;
+}
+
+/** Another device of the same adapter. */
+export function openSibling(device: GPUDevice): Promise<GPUDevice> {
+  return openDevice(openedBy.get(device) ?? {});
 }
 
 const softwareNames = /llvmpipe|lavapipe|swiftshader|software|basic render|warp/i;

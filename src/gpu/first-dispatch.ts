@@ -8,7 +8,7 @@
  * 10 ms a kernel. Where the cache can't be written it compiles these itself, and is no later than it would have been alone.
  */
 import { siblingCount } from "#host";
-import { openDevice } from "./adapter.ts";
+import { openSibling } from "./adapter.ts";
 import { Device } from "./device.ts";
 import type { KernelSource } from "./pipelines.ts";
 
@@ -72,10 +72,10 @@ async function dispatchOnce(device: Device, kernel: KernelSource): Promise<void>
 }
 
 /** Other devices of the same adapter; none where they can't be had. */
-async function openSiblings({ info }: Device): Promise<Device[]> {
+async function openSiblings({ info, raw }: Device): Promise<Device[]> {
   const siblings: Device[] = [];
   try {
-    while (siblings.length < siblingCount(info)) siblings.push(new Device(await openDevice({}), true));
+    while (siblings.length < siblingCount(info)) siblings.push(new Device(await openSibling(raw), true));
   } catch {
     // Then there are fewer.
   }

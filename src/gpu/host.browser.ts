@@ -4,8 +4,13 @@
 export const noAdapterAdvice =
   "Use a browser with WebGPU (Chrome or Edge 113+, Safari 26+, Firefox 141+) and check that hardware acceleration is on.";
 
-/** The browser's WebGPU entry point, or `undefined` where it has none. */
-export async function openWebGpu(): Promise<GPU | undefined> {
+/** The browser's WebGPU entry point, or `undefined` where it has none. @throws Error for a wanted adapter: a browser chooses itself */
+export async function openWebGpu(wanted?: string): Promise<GPU | undefined> {
+  if (wanted !== undefined) {
+    throw new Error(
+      "[createGpu] a browser opens no adapter by its name; leave out 'adapter' and give 'powerPreference' instead",
+    );
+  }
   return navigator.gpu;
 }
 

@@ -7,32 +7,36 @@
  */
 import { availableParallelism } from "node:os";
 import type { GpuInfo } from "./adapter.ts";
+import { chooseAdapter, listAdapters, loadDawn } from "./adapters.node.ts";
 
 /** What to tell a user on whose machine Dawn finds no adapter. */
 export const noAdapterAdvice =
   "Install a Vulkan driver: on Debian 12 'apt install -t bookworm-backports mesa-vulkan-drivers' (software, runs anywhere); " +
   "macOS and Windows need a GPU with Metal or Direct3D 12. In a checkout of wgrad, 'npm run setup' does it.";
 
-// Dawn crashes when the object that `create` returned is garbage-collected while a device lives.
-let instance: GPU | undefined;
+// Dawn crashes when the object that `create` returned is garbage-collected while a device lives: so all are kept.
+const instances = new Map<string, GPU>();
 
-/** Dawn's entry point. @throws Error that names the package when `webgpu` isn't installed. */
-export async function openWebGpu(): Promise<GPU | undefined> {
-  if (instance) return instance;
-  let dawn: typeof import("webgpu");
-  try {
-    dawn = await import("webgpu");
-  } catch (cause) {
-    throw new Error(
-      "[createGpu] the package 'webgpu' (WebGPU for Node) can't be loaded; run 'npm install webgpu'",
-      { cause },
-    );
-  }
+/**
+ * Dawn's entry point.
+ * @param wanted a part of an adapter's name, for an entry point that knows that adapter only
+ * @throws Error that names the package when `webgpu` isn't installed, or the adapters when none has that name
+ */
+export async function openWebGpu(wanted?: string): Promise<GPU | undefined> {
+  const dawn = await loadDawn();
+  const choice = wanted === undefined ? undefined : chooseAdapter(await listAdapters(), wanted);
+  if (typeof choice === "string") throw new Error(`[createGpu] ${choice}`);
+  const only = choice ? [`backend=${choice.backend}`, `adapter=${choice.name}`] : [];
+  const key = only.join();
+  const known = instances.get(key);
+  if (known) return known;
   // Subgroup operations sit behind the first switch; by the second, timestamps aren't rounded to 65 us.
-  instance = dawn.create([
+  const instance = dawn.create([
     "enable-dawn-features=allow_unsafe_apis",
     "disable-dawn-features=timestamp_quantization",
+    ...only,
   ]);
+  instances.set(key, instance);
   return instance;
 }
 

@@ -16,17 +16,19 @@ export interface GpuOptions {
   /** A device that the application made; `destroy()` leaves it alone. Without it the default adapter is opened. */
   readonly device?: GPUDevice;
   readonly powerPreference?: GPUPowerPreference;
+  /** In Node: a part of the name of the adapter to open, in upper or lower case; `listAdapters()` of `wgrad/node` has the names. */
+  readonly adapter?: string | undefined;
   /** Kernel configurations by family, such as `{ gemm: "plain" }`, in place of the adapter's own. */
   readonly configurations?: Configurations;
 }
 
 /**
  * Opens a GPU.
- * @throws NoAdapterError, which says what to install, where there is no adapter
+ * @throws NoAdapterError, which says what to install, where there is no adapter; Error that names the adapters where none has the wanted name
  */
 export async function createGpu(options: GpuOptions = {}): Promise<Gpu> {
-  const { powerPreference = "high-performance" } = options;
-  const device = options.device ?? (await openDevice({ powerPreference }));
+  const { powerPreference = "high-performance", adapter } = options;
+  const device = options.device ?? (await openDevice({ powerPreference, adapter }));
   return new Gpu(new Device(device, options.device === undefined, options.configurations));
 }
 
