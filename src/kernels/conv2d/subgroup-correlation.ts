@@ -63,7 +63,7 @@ function accumulate(tile: CorrelationTile, loaded: number): string {
         ${unroll(4, (u) => `let w${u} = weight[iw + ${u * lanes}];`)}
         ${forEachPixel(tile, (s, lane, p, sum) => {
           const products = components.map((u, k) => ` sum${sum} += r.${u} * w${k};`).join("");
-          return `{ let r = subgroupBroadcast(pixel${s}_${p}, ${lane}u);${products} }`;
+          return `{ let r = subgroupShuffle(pixel${s}_${p}, ${lane}u);${products} }`;
         })}
         iw += 4 * lanes;`;
   if (taps === 1) return load + multiply;
@@ -83,9 +83,9 @@ function store(tile: CorrelationTile): string {
   return unroll(strips * lanes, (index) => {
     const [s, lane] = [Math.floor(index / lanes), index % lanes];
     return wgsl`{
-      let row = subgroupBroadcast(row${s}, ${lane}u);
-      let left = subgroupBroadcast(left${s}, ${lane}u);
-      let image = subgroupBroadcast(image${s}, ${lane}u);
+      let row = subgroupShuffle(row${s}, ${lane}u);
+      let left = subgroupShuffle(left${s}, ${lane}u);
+      let image = subgroupShuffle(image${s}, ${lane}u);
       if (channel < params.channels && row < rows) {
         let oy = row * out_stride + class_y;
         let ox = left * out_stride + class_x;

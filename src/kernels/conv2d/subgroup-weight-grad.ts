@@ -61,7 +61,7 @@ function accumulate(tile: WeightGradTile): string {
   return unroll(quads, (q) => {
     const broadcasts = places.map(([r, p]) => {
       const pair = p * quads + q;
-      return `let g${r}_${p} = subgroupBroadcast(dy${r}_${Math.floor(pair / lanes)}, ${pair % lanes}u);`;
+      return `let g${r}_${p} = subgroupShuffle(dy${r}_${Math.floor(pair / lanes)}, ${pair % lanes}u);`;
     });
     const updates = unroll(4 * taps, (index) => {
       const [u, tap] = [Math.floor(index / taps), index % taps];

@@ -48,7 +48,7 @@ export const gemmSubgroup = memoise(({ lanes, quads }: GemmTile) =>
     ${unroll(
       tileRows,
       (row) =>
-        `{ let r = subgroupBroadcast(a${Math.floor(row / lanes)}, ${row % lanes}u);` +
+        `{ let r = subgroupShuffle(a${Math.floor(row / lanes)}, ${row % lanes}u);` +
         `${components.map((u, k) => ` sum${row} += r.${u} * b${k};`).join("")} }`,
     )}
       ia += rows;
