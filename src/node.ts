@@ -1,4 +1,6 @@
 /** `wgrad/node`: what needs files: data sets from disk, snapshots, and what reports are made of. */
+
+export { coarseNames as cifar100Superclasses } from "./data/class-names.ts";
 export { cacheFolder } from "./data/node/cache-folder.ts";
 export { type DownloadOptions, type DownloadProgress, downloadFile } from "./data/node/download.ts";
 export {

@@ -1,0 +1,143 @@
+/**
+ * The report of a run under way: gathers what the page needs while the data set is at hand, and writes `log.csv`, `report.json` and
+ * `report.html` after each epoch. Each file is whole at every moment.
+ */
+import { createRequire } from "node:module";
+import { arch, cpus, release, type } from "node:os";
+import { join } from "node:path";
+import type { data, Gpu, train } from "wgrad";
+import { cifar100Superclasses, confusionMatrix, Predictions, predict, writeFileWhole } from "wgrad/node";
+import { csvOf } from "./csv.ts";
+import { pageOf } from "./page.ts";
+import { type Images, samplesOf, sheetOf } from "./pictures.ts";
+import type { AnswersData, DatasetData, Groups, RunData } from "./run-data.ts";
+
+export interface RunDescription {
+  readonly title: string;
+  readonly command: string;
+  readonly epochs: number;
+  readonly settings: RunData["settings"];
+  readonly gpu: Gpu;
+  /** The images as they lie in the host's memory, and on the GPU, which may be fewer. */
+  readonly source: data.TrainTest;
+  readonly set: data.DataSet;
+}
+
+const samplesEach = 12;
+
+export class RunReport {
+  readonly #folder: string;
+  readonly #fixed: Omit<RunData, "status" | "written" | "answers">;
+  readonly #test: Images;
+  readonly #testOnGpu: data.GpuImages;
+  readonly #predictions: Predictions;
+  #answers: AnswersData | undefined;
+
+  constructor(folder: string, { gpu, source, set, ...description }: RunDescription) {
+    this.#folder = folder;
+    this.#test = part(source.test, set.test.count);
+    this.#testOnGpu = set.test;
+    this.#predictions = new Predictions(set.test.count);
+    this.#fixed = {
+      version: 1,
+      ...description,
+      started: new Date().toISOString(),
+      environment: environmentOf(gpu),
+      dataset: describeDataset(source, set),
+    };
+  }
+
+  /** For `fit`: what the validation under way answers. */
+  get onLogits(): NonNullable<train.EvaluateOptions["onLogits"]> {
+    return this.#predictions.add;
+  }
+
+  /** After an epoch, whose validation has gone through `onLogits`. */
+  async epoch(log: readonly train.LogEntry[]): Promise<void> {
+    this.#take(await this.#predictions.read(), log.at(-1)?.epoch ?? 0);
+    await this.#write("running", log);
+  }
+
+  /** At the end, however it came. A run that had nothing left to train asks the model for its answers now. */
+  async end(
+    status: "finished" | "stopped",
+    log: readonly train.LogEntry[],
+    model: train.Classifier,
+  ): Promise<void> {
+    if (status === "finished" && !this.#answers)
+      this.#take(await predict(model, this.#testOnGpu), log.at(-1)?.epoch ?? 0);
+    await this.#write(status, log);
+  }
+
+  #take(answers: { readonly classes: Uint16Array; readonly confidences: Float32Array }, epoch: number): void {
+    const { labels } = this.#test;
+    const confusion = confusionMatrix(labels, answers.classes, this.#fixed.dataset.classes.length);
+    this.#answers = { epoch, confusion, ...samplesOf(this.#test, answers, samplesEach) };
+  }
+
+  async #write(status: RunData["status"], log: readonly train.LogEntry[]): Promise<void> {
+    const answers = this.#answers;
+    const run: RunData = {
+      ...this.#fixed,
+      status,
+      written: new Date().toISOString(),
+      ...(answers && { answers }),
+    };
+    const rows = log.map((entry) => ({ ...entry }));
+    await writeFileWhole(join(this.#folder, "log.csv"), csvOf(rows));
+    await writeFileWhole(join(this.#folder, "report.json"), JSON.stringify(run));
+    await writeFileWhole(join(this.#folder, "report.html"), await pageOf(run, rows, this.#folder));
+  }
+}
+
+function part({ images, labels }: data.ImageSet, count: number): Images {
+  return { images, labels: labels.subarray(0, count), count };
+}
+
+function describeDataset({ train, test }: data.TrainTest, set: data.DataSet): DatasetData {
+  const groups = groupsOf(test);
+  return {
+    name: train.name.replace(/ train$/, ""),
+    synthetic: train.synthetic,
+    trainImages: set.train.count,
+    testImages: set.test.count,
+    classes: train.classes,
+    ...(groups && { groups }),
+    sheet: sheetOf(part(train, set.train.count), train.classes.length),
+  };
+}
+
+/** The superclasses that the images' coarse labels tell of. */
+function groupsOf({ labels, coarse, classes, synthetic }: data.ImageSet): Groups | undefined {
+  if (coarse.length === 0) return undefined;
+  const ofClass = classes.map(() => -1);
+  for (const [k, label] of labels.entries()) ofClass[label] = coarse[k] ?? -1;
+  if (!synthetic) return { names: cifar100Superclasses, ofClass };
+  // The synthetic set's superclasses are halves of what has one shape, the last word of its name.
+  const names = cifar100Superclasses.map((_, group) => {
+    const shape = classes[ofClass.indexOf(group)]?.split(" ").at(-1) ?? "unused";
+    return `${shape} ${1 + (group % 2)}`;
+  });
+  return { names, ofClass };
+}
+
+function environmentOf(gpu: Gpu): Record<string, string> {
+  const { vendor, architecture, device, description, isSoftware } = gpu.info;
+  const names = [...new Set([description, device, vendor, architecture])].filter((name) => name !== "");
+  const { npm_package_version: version } = process.env;
+  const processors = cpus();
+  return {
+    Adapter: `${names.join(", ")}${isSoftware ? " (software)" : ""}`,
+    Processor: `${processors[0]?.model.trim() ?? "unknown"}, ${processors.length} threads`,
+    System: `${type()} ${release()}, ${arch()}`,
+    ...(version !== undefined && { wgrad: version }),
+    "Node.js": process.versions.node,
+    webgpu: versionOf("webgpu"),
+  };
+}
+
+function versionOf(name: string): string {
+  const found: unknown = createRequire(import.meta.url)(`${name}/package.json`);
+  const hasVersion = typeof found === "object" && found !== null && "version" in found;
+  return hasVersion ? String(found.version) : "unknown";
+}
