@@ -14,14 +14,18 @@ import { build } from "esbuild";
  * @returns {Promise<import("esbuild").Plugin>}
  */
 export async function orderedModules(root, entries) {
-  const options = /** @type {const} */ ({ bundle: true, write: false, metafile: true, format: "esm" });
   const { metafile } = await build({
-    ...options,
     absWorkingDir: root,
     entryPoints: [entries[0]],
+    outdir: "dist", // nothing is written
+    write: false,
+    bundle: true,
+    splitting: true,
+    metafile: true,
+    format: "esm",
     platform: "browser",
   });
-  const modules = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs));
+  const modules = loadedAtOnce(metafile, entries[0]).flatMap(({ inputs }) => Object.keys(inputs));
   const others = modules
     .filter((file) => file !== entries[0])
     .sort((a, b) => (dirname(a) < dirname(b) ? -1 : dirname(a) > dirname(b) ? 1 : 0));
@@ -42,4 +46,18 @@ export async function orderedModules(root, entries) {
       );
     },
   };
+}
+
+/**
+ * The outputs that come with an entry, not those that it loads on demand.
+ * @param {import("esbuild").Metafile} metafile
+ * @param {string} entry
+ */
+function loadedAtOnce({ outputs }, entry) {
+  const found = new Set(Object.keys(outputs).filter((file) => outputs[file]?.entryPoint === entry));
+  for (const file of found) {
+    for (const { path, kind } of outputs[file]?.imports ?? [])
+      if (kind === "import-statement") found.add(path);
+  }
+  return [...found].flatMap((file) => outputs[file] ?? []);
 }

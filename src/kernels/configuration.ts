@@ -56,6 +56,17 @@ function preferred(device: Device, family: ConfigurableFamily): string {
   return family === "conv2d" ? "winograd" : "subgroup";
 }
 
+/** Whether some family's kernels are those for subgroups, that is for software Vulkan. */
+export function usesSubgroups(device: Device): boolean {
+  const families = Object.keys(configurationNames) as ConfigurableFamily[];
+  return families.some((family) =>
+    needsSubgroups(device.configurations[family] ?? preferred(device, family)),
+  );
+}
+
+const needsSubgroups = (configuration: string) =>
+  configuration === "subgroup" || configuration === "winograd";
+
 function decide<F extends ConfigurableFamily>(device: Device, family: F): ConfigurationOf<F> {
   const wanted = device.configurations[family] ?? preferred(device, family);
   if (!isConfigurationOf(family, wanted)) {
@@ -64,7 +75,7 @@ function decide<F extends ConfigurableFamily>(device: Device, family: F): Config
       `[${family}] 'configurations.${family}' must be ${names.slice(0, -1).join(", ")} or ${names.at(-1)}, but got "${wanted}"`,
     );
   }
-  const obstacle = wanted === "subgroup" || wanted === "winograd" ? subgroupObstacle(device) : undefined;
+  const obstacle = needsSubgroups(wanted) ? subgroupObstacle(device) : undefined;
   if (obstacle) {
     throw new Error(
       `[${family}] the configuration "${wanted}" can't run on this adapter: ${obstacle}; ` +

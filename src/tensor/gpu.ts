@@ -4,6 +4,7 @@ import type { MemoryUse } from "../gpu/buffers.ts";
 import { type Configurations, Device } from "../gpu/device.ts";
 import { type CompileProgress, precompile } from "../gpu/precompile.ts";
 import { fill } from "../kernels/elementwise.ts";
+import { loadKernels } from "../kernels/loading.ts";
 import { LossShelf } from "./loss-shelf.ts";
 import { type RecordedStep, recordStep } from "./record.ts";
 import { Rng } from "./rng.ts";
@@ -28,8 +29,10 @@ export interface GpuOptions {
  */
 export async function createGpu(options: GpuOptions = {}): Promise<Gpu> {
   const { powerPreference = "high-performance", adapter } = options;
-  const device = options.device ?? (await openDevice({ powerPreference, adapter }));
-  return new Gpu(new Device(device, options.device === undefined, options.configurations));
+  const raw = options.device ?? (await openDevice({ powerPreference, adapter }));
+  const device = new Device(raw, options.device === undefined, options.configurations);
+  await loadKernels(device);
+  return new Gpu(device);
 }
 
 export class Gpu {

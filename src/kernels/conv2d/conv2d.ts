@@ -6,18 +6,11 @@
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { type ConfigurationOf, chooseConfiguration } from "../configuration.ts";
+import { softwareKernels } from "../loading.ts";
 import { launchForwardPlain, launchInputGradPlain, launchWeightGradPlain } from "./plain.ts";
 import type { Conv2dShape } from "./shape.ts";
-import {
-  launchForwardSubgroup,
-  launchInputGradSubgroup,
-  launchWeightGradSubgroup,
-  suitsSubgroup,
-} from "./subgroup.ts";
 import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled, suitsTiled } from "./tiled.ts";
-import { launchForwardWindows, launchWeightGradWindows, suitsWindows, windowBytes } from "./windows.ts";
-import { chooseWinograd, type WinogradChoice } from "./winograd/choice.ts";
-import { launchBackwardWinograd, launchForwardWinograd } from "./winograd/launch.ts";
+import type { WinogradChoice } from "./winograd/choice.ts";
 
 /** What forward leaves for the gradients: x and weights as the configuration transforms them. */
 export interface Conv2dKept {
@@ -77,9 +70,9 @@ export const conv2dConfigurations: Readonly<Record<DirectConfiguration, Conv2dCo
     weightGrad: launchWeightGradPlain,
   },
   subgroup: {
-    forward: launchForwardSubgroup,
-    inputGrad: launchInputGradSubgroup,
-    weightGrad: launchWeightGradSubgroup,
+    forward: (device, args) => softwareKernels().launchForwardSubgroup(device, args),
+    inputGrad: (device, args) => softwareKernels().launchInputGradSubgroup(device, args),
+    weightGrad: (device, args) => softwareKernels().launchWeightGradSubgroup(device, args),
   },
   tiled: {
     forward: (device, args) => launchForwardTiled(device, args),
@@ -91,13 +84,13 @@ export const conv2dConfigurations: Readonly<Record<DirectConfiguration, Conv2dCo
 /** The subgroup configuration's for few input channels. */
 const windows: Conv2dConfiguration = {
   ...conv2dConfigurations.subgroup,
-  forward: launchForwardWindows,
-  weightGrad: launchWeightGradWindows,
+  forward: (device, args) => softwareKernels().launchForwardWindows(device, args),
+  weightGrad: (device, args) => softwareKernels().launchWeightGradWindows(device, args),
 };
 
 const suits: Readonly<Record<DirectConfiguration, (device: Device, shape: Conv2dShape) => boolean>> = {
   plain: () => true,
-  subgroup: suitsSubgroup,
+  subgroup: (device, shape) => softwareKernels().suitsConv2dSubgroup(device, shape),
   tiled: suitsTiled,
 };
 
@@ -106,11 +99,15 @@ function directFor(device: Device, shape: Conv2dShape): Conv2dConfiguration {
   const configuration = chooseConfiguration(device, "conv2d");
   const direct = configuration === "winograd" ? "subgroup" : configuration;
   if (!suits[direct](device, shape)) return conv2dConfigurations.plain;
-  return direct === "subgroup" && suitsWindows(device, shape) ? windows : conv2dConfigurations[direct];
+  return direct === "subgroup" && softwareKernels().suitsWindows(device, shape)
+    ? windows
+    : conv2dConfigurations[direct];
 }
 
 function winogradFor(device: Device, shape: Conv2dShape): WinogradChoice | undefined {
-  return chooseConfiguration(device, "conv2d") === "winograd" ? chooseWinograd(device, shape) : undefined;
+  return chooseConfiguration(device, "conv2d") === "winograd"
+    ? softwareKernels().chooseWinograd(device, shape)
+    : undefined;
 }
 
 /** Bytes of what forward can keep for the gradients; 0 of what it has no use for. */
@@ -120,13 +117,16 @@ export function conv2dKeptBytes(
 ): Readonly<Record<keyof Conv2dKept, number>> {
   const winograd = winogradFor(device, shape);
   if (winograd) return winograd.kept;
-  return { input: directFor(device, shape) === windows ? windowBytes(shape) : 0, weight: 0 };
+  return {
+    input: directFor(device, shape) === windows ? softwareKernels().windowBytes(shape) : 0,
+    weight: 0,
+  };
 }
 
 /** y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy stride - padding + ky, ox stride - padding + kx, ci] weight[co, ky, kx, ci]. */
 export function conv2dForward(device: Device, args: ForwardArguments): void {
   const winograd = winogradFor(device, args.shape);
-  if (winograd) launchForwardWinograd(device, args, winograd.algorithm);
+  if (winograd) softwareKernels().launchForwardWinograd(device, args, winograd.algorithm);
   else directFor(device, args.shape).forward(device, args);
 }
 
@@ -140,7 +140,7 @@ export function conv2dBackward(device: Device, args: BackwardArguments): void {
   const winograd = winogradFor(device, shape);
   const directWeightGrad = winograd?.weightGrad ? undefined : dweight;
   if (winograd && (dx || !directWeightGrad))
-    launchBackwardWinograd(
+    softwareKernels().launchBackwardWinograd(
       device,
       { ...args, dweight: directWeightGrad ? undefined : dweight },
       winograd.algorithm,

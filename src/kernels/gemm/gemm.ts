@@ -2,8 +2,8 @@
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { type ConfigurationOf, chooseConfiguration } from "../configuration.ts";
+import { softwareKernels } from "../loading.ts";
 import { launchGemmPlain } from "./plain.ts";
-import { launchGemmSubgroup, suitsSubgroup } from "./subgroup.ts";
 import { launchGemmTiled, suitsTiled } from "./tiled.ts";
 
 export interface GemmArguments {
@@ -24,13 +24,13 @@ export const gemmConfigurations: Readonly<
   Record<ConfigurationOf<"gemm">, (device: Device, args: GemmArguments) => void>
 > = {
   plain: launchGemmPlain,
-  subgroup: launchGemmSubgroup,
+  subgroup: (device, args) => softwareKernels().launchGemmSubgroup(device, args),
   tiled: (device, args) => launchGemmTiled(device, args),
 };
 
 const suits: Readonly<Record<ConfigurationOf<"gemm">, (device: Device, args: GemmArguments) => boolean>> = {
   plain: () => true,
-  subgroup: suitsSubgroup,
+  subgroup: (device, args) => softwareKernels().suitsGemmSubgroup(device, args),
   tiled: (_, args) => suitsTiled(args),
 };
 
