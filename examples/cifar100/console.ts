@@ -4,6 +4,7 @@
  */
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import type { train } from "wgrad";
+import type { DownloadProgress } from "wgrad/node";
 
 const columns = [
   "epoch",
@@ -30,6 +31,17 @@ export class Console {
     }
     this.#bars.log(`${text}\n`);
     this.#bars.update();
+  }
+
+  /** A data set that is being downloaded: a bar, or nothing but the lines around it. */
+  downloading({ received, total }: DownloadProgress): void {
+    if (!this.#isTerminal) return;
+    this.#start();
+    this.#part?.setTotal(total ?? received);
+    const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+    const text = `${megabytes(received)} of ${total === undefined ? "?" : megabytes(total)} MB`;
+    this.#part?.update(received, { name: "download", text });
+    if (received === total) this.#part?.update(0, { name: "this epoch", text: "" });
   }
 
   /** Kernels compiled before the first step: a bar, or nothing but a line at the start. */

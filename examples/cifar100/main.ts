@@ -1,8 +1,9 @@
 /**
- * `npm run cifar100 -- [options]`: trains VGG on CIFAR-100. Exit status 0 done, 1 failed, 2 wrong usage, 128 + signal if
+ * `npm run cifar100 -- [options]`: trains VGG on CIFAR-100 or CIFAR-10. Exit status 0 done, 1 failed, 2 wrong usage, 128 + signal if
  * stopped; a failure is one line that says what to do.
  */
 import { constants } from "node:os";
+import { formatAdapter, listAdapters } from "wgrad/node";
 import { Console } from "./console.ts";
 import { type Options, parseOptions, UsageError } from "./options.ts";
 import { evaluateRun, trainRun } from "./session.ts";
@@ -32,6 +33,11 @@ try {
 }
 
 async function follow(options: Options): Promise<number> {
+  if (options.device === "list") {
+    const adapters = await listAdapters();
+    for (const adapter of adapters) process.stdout.write(`${formatAdapter(adapter)}\n`);
+    return adapters.length > 0 ? 0 : 1;
+  }
   if (options.evaluate === undefined) return (await trainRun(options, stop.signal, screen)) ? 0 : stopStatus;
   const accuracy = await evaluateRun(options, stop.signal);
   process.stdout.write(`${(100 * accuracy).toFixed(2)}\n`);

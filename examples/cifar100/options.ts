@@ -2,12 +2,15 @@
 import { statSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { train } from "wgrad";
 import { type RecipeName, recipeNames } from "./recipes.ts";
 
 /** What the user asked for; undefined where the recipe, or a snapshot, decides. */
 export interface Options {
-  readonly dataset?: "cifar100" | "synthetic";
+  readonly dataset?: DatasetName;
   readonly data?: string;
+  /** From where; true for the authors' page. */
+  readonly download?: string | true;
   readonly recipe?: RecipeName;
   readonly batchsize?: number;
   readonly learnrate?: number;
@@ -16,15 +19,20 @@ export interface Options {
   readonly seed?: number;
   readonly trainLimit?: number;
   readonly testLimit?: number;
+  readonly earlyStopping?: EarlyStopping;
   readonly eager?: boolean;
-  readonly device: DeviceChoice;
+  /** "auto", "list", a power preference or a part of an adapter's name. */
+  readonly device: string;
   readonly out: string;
   readonly resume?: string;
   readonly evaluate?: string;
 }
 
-const deviceChoices = ["auto", "high-performance", "low-power"] as const;
-export type DeviceChoice = (typeof deviceChoices)[number];
+export const datasetNames = ["cifar10", "cifar100", "synthetic"] as const;
+export type DatasetName = (typeof datasetNames)[number];
+
+/** The metric that is watched. */
+export type EarlyStopping = train.MetricName | "none";
 
 /** Thrown for a command line that can't be followed: exit status 2. */
 export class UsageError extends Error {
@@ -49,11 +57,15 @@ export function parseOptions(args: readonly string[]): Options | undefined {
         .replaceAll("\n", " ")}; see --help`,
     );
   }
-  const { gpu, ...options } = command.opts<Options & { readonly gpu?: DeviceChoice }>();
+  const { gpu, ...options } = command.opts<Options & { readonly gpu?: string }>();
   if (options.resume !== undefined && options.evaluate !== undefined)
     throw new UsageError("--resume goes on training and --evaluate doesn't train; give one of them");
   if (options.dataset === "synthetic" && options.data !== undefined)
     throw new UsageError("--dataset synthetic reads no files; leave out --data or --dataset");
+  if (options.download !== undefined && (options.data !== undefined || options.dataset === "synthetic"))
+    throw new UsageError(
+      "--download gets a real set; leave it out, or leave out --data and --dataset synthetic",
+    );
   const { resume } = options;
   const isResumedFolder = resume !== undefined && statSync(resume, { throwIfNoEntry: false })?.isDirectory();
   const isElsewhere = command.getOptionValueSource("out") !== "default";
@@ -68,7 +80,7 @@ function describe(): Command {
   const path = (value: string) => fromCallersFolder(value);
   return new Command("npm run cifar100 --")
     .usage("[options]")
-    .description("Trains VGG on CIFAR-100 with WebGPU.")
+    .description("Trains VGG on CIFAR-100 or CIFAR-10 with WebGPU.")
     .helpOption("-h, --help", "show this help")
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
@@ -76,19 +88,25 @@ function describe(): Command {
     .addOption(
       new Option(
         "-d, --dataset <name>",
-        "the real set or the synthetic one; by default the real one where it is found",
-      ).choices(["cifar100", "synthetic"]),
+        "a real set or the synthetic one; by default cifar100 where it is found",
+      ).choices(datasetNames),
     )
     .addOption(
       new Option(
         "--data <dir|tar>",
-        `folder or archive of CIFAR-100's binary version (default: "${defaultDataFolder}", if it's there)`,
+        `folder or archive of the set's binary version (default: "${defaultDataFolder}", or the cache folder, if it's there)`,
       ).argParser(path),
     )
     .addOption(
       new Option(
+        "--download [url]",
+        "get the set from its authors' page (or a mirror) into the cache folder, unless it's there",
+      ).argParser(webAddress),
+    )
+    .addOption(
+      new Option(
         "--recipe <name>",
-        "chainer-2016: VGG as published, 300 epochs (default on a GPU); quick: quarter width, part of the set, a few minutes on a CPU (default there)",
+        "chainer-2016: VGG as published, 300 epochs (default on a GPU); chainer-v7: its later form, batch 64 and rate 0.05; quick: quarter width, part of the set, a few minutes on a CPU (default there)",
       ).choices([...recipeNames]),
     )
     .option("-b, --batchsize <n>", "images a step", positiveInteger)
@@ -98,11 +116,17 @@ function describe(): Command {
     .option("--seed <n>", "decides weights, dropout and the order of the images", wholeNumber)
     .option("--train-limit <n>", "use the first n training images", positiveInteger)
     .option("--test-limit <n>", "use the first n test images", positiveInteger)
+    .option(
+      "--early-stopping <metric>",
+      `stop once a metric hasn't improved for 3 epochs: ${train.metricNames.join(", ")}, or none`,
+      metricOrNone,
+    )
     .option("--eager", "run the model's code at each step, instead of a recording")
     .addOption(
-      new Option("--device <adapter>", "which adapter WebGPU is asked for")
-        .choices(deviceChoices)
-        .default("auto"),
+      new Option(
+        "--device <adapter>",
+        "auto, high-performance, low-power, or a part of an adapter's name; list prints the names",
+      ).default("auto"),
     )
     .addOption(new Option("-g, --gpu <adapter>", "the same; 0 is the default adapter").argParser(deviceOfGpu))
     .addOption(
@@ -126,12 +150,22 @@ export function fromCallersFolder(path: string): string {
   return isAbsolute(path) ? path : resolve(process.env.INIT_CWD ?? process.cwd(), path);
 }
 
-function deviceOfGpu(value: string): DeviceChoice {
-  const choice = value === "0" ? "auto" : deviceChoices.find((known) => known === value);
-  if (choice) return choice;
+function deviceOfGpu(value: string): string {
+  if (!/^-?\d+$/.test(value)) return value;
+  if (value === "0") return "auto";
   throw new InvalidArgumentError(
-    "WebGPU has no numbered devices: use 0, auto, high-performance or low-power (without a GPU the CPU is used anyway).",
+    "WebGPU has no numbered devices: use 0, or a name that --device list prints (without a GPU the CPU is used anyway).",
   );
+}
+
+function metricOrNone(value: string): EarlyStopping {
+  if (value === "none" || train.isMetricName(value)) return value;
+  throw new InvalidArgumentError(`It must be ${train.metricNames.join(", ")} or none.`);
+}
+
+function webAddress(value: string): string {
+  if (/^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : "")) return value;
+  throw new InvalidArgumentError("It must be an address that starts with https:// or http://.");
 }
 
 function wholeNumber(value: string): number {

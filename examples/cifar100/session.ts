@@ -1,9 +1,9 @@
 /** A run from data to summary: `trainRun`, and `evaluateRun` for a snapshot. */
 import { join, relative } from "node:path";
-import { createGpu, data, type Gpu, nn, optim, train } from "wgrad";
+import { createGpu, data, type Gpu, graphToDot, nn, optim, train } from "wgrad";
 import { type LatestSnapshot, loadSnapshot, type SnapshotFolder, writeFileWhole } from "wgrad/node";
 import type { Console } from "./console.ts";
-import { findData, howToGetData } from "./dataset.ts";
+import { type DataRequest, findData, howToGet, titleOf } from "./dataset.ts";
 import { fromCallersFolder, type Options } from "./options.ts";
 import { newSettings, resumedSettings, type SavedSettings, savedSettings } from "./settings.ts";
 import { findSnapshot, openOutput, refuseDiverged } from "./snapshots.ts";
@@ -14,7 +14,10 @@ export function openGpu(
   { device }: Options,
   configurations: Readonly<Record<string, string>> = {},
 ): Promise<Gpu> {
-  return createGpu({ configurations, ...(device !== "auto" && { powerPreference: device }) });
+  if (device === "auto") return createGpu({ configurations });
+  if (device === "high-performance" || device === "low-power")
+    return createGpu({ configurations, powerPreference: device });
+  return createGpu({ configurations, adapter: device });
 }
 
 /**
@@ -27,7 +30,7 @@ export async function trainRun(options: Options, signal: AbortSignal, screen: Co
   const saved = info && resumedSettings(options, savedSettings(info));
   const gpu = await openGpu(options, info?.configurations);
   try {
-    const session = await prepare(gpu, options, saved, screen);
+    const session = await prepare(gpu, options, saved, screen, signal);
     if (resumed) train.restoreRun(resumed.snapshot, session.run);
     return await session.train(signal, resumed, info?.state);
   } finally {
@@ -44,9 +47,9 @@ export async function evaluateRun(options: Options, signal: AbortSignal): Promis
   const gpu = await openGpu(options, info.configurations);
   try {
     const testLimit = options.testLimit ?? saved.testLimit;
-    const dataset = options.data === undefined ? (options.dataset ?? saved.dataset) : "cifar100";
-    const { test } = await findData({ ...options, dataset }, { trainLimit: 1, testLimit });
-    const model = makeModel(gpu, saved);
+    const request: DataRequest = { ...options, signal, trainLimit: 1, testLimit };
+    const { test } = (await findData(request, saved.dataset)).source;
+    const model = makeModel(gpu, saved, test.classes.length);
     train.restoreRun(snapshot, { model });
     const images = data.fromArrays(gpu, test, testLimit > 0 ? { limit: testLimit } : {});
     return (
@@ -61,8 +64,8 @@ export async function evaluateRun(options: Options, signal: AbortSignal): Promis
   }
 }
 
-function makeModel(gpu: Gpu, { width, dropout, seed }: SavedSettings): nn.Vgg {
-  return nn.vgg(gpu, { classes: 100, width, dropout, seed });
+function makeModel(gpu: Gpu, { width, dropout, seed }: SavedSettings, classes: number): nn.Vgg {
+  return nn.vgg(gpu, { classes, width, dropout, seed });
 }
 
 async function prepare(
@@ -70,26 +73,27 @@ async function prepare(
   options: Options,
   saved: SavedSettings | undefined,
   screen: Console,
+  signal: AbortSignal,
 ): Promise<Session> {
   const { description, device, vendor, isSoftware } = gpu.info;
   const adapter = [description, device, vendor].find((name) => name !== "") ?? "unnamed";
   screen.line(`Adapter: ${adapter}${isSoftware ? " (software: computes on the CPU)" : ""}`);
   const settings = saved ?? newSettings(options, isSoftware);
   const { trainLimit, testLimit } = settings;
-  const dataset = options.data === undefined ? (options.dataset ?? saved?.dataset) : "cifar100";
-  const source = await findData({ ...options, ...(dataset && { dataset }) }, settings);
-  const isSynthetic = source.train.synthetic;
-  if (isSynthetic && dataset === undefined) {
+  const request: DataRequest = { ...options, trainLimit, testLimit, signal, screen };
+  const { name: dataset, source, isStandIn } = await findData(request, saved?.dataset);
+  if (isStandIn) {
     screen.line("!! CIFAR-100 WAS NOT FOUND: training on a SYNTHETIC set of drawn shapes instead.");
-    screen.line(`!! For the real one, ${howToGetData}.`);
+    screen.line(`!! For the real one, ${howToGet("cifar100")}.`);
   }
-  const set = await data.cifar100(gpu, source, {
+  const upload = dataset === "cifar10" ? data.cifar10 : data.cifar100;
+  const set = await upload(gpu, source, {
     ...(trainLimit > 0 && { trainLimit }),
     ...(testLimit > 0 && { testLimit }),
   });
   const whole: SavedSettings = {
     ...settings,
-    dataset: isSynthetic ? "synthetic" : "cifar100",
+    dataset,
     trainImages: set.train.count,
     testImages: set.test.count,
   };
@@ -109,9 +113,10 @@ class Session {
   readonly #set: data.DataSet;
   readonly #screen: Console;
   #snapshots: SnapshotFolder | undefined;
+  #graph: Promise<void> | undefined;
 
   constructor(gpu: Gpu, options: Options, settings: SavedSettings, set: data.DataSet, screen: Console) {
-    const model = makeModel(gpu, settings);
+    const model = makeModel(gpu, settings, set.train.classCount);
     const { lr } = settings;
     const optimizer = optim.sgd(model.parameters(), {
       lr,
@@ -132,7 +137,7 @@ class Session {
     resumed: LatestSnapshot | undefined,
     start: train.TrainState | undefined,
   ): Promise<boolean> {
-    const { batch, seed, epochs, lr, halveEvery } = this.#settings;
+    const { batch, seed, epochs, lr, halveEvery, earlyStopping } = this.#settings;
     const screen = this.#screen;
     this.#snapshots = await openOutput(this.#options.out, this.#settings, resumed);
     await this.#writeLog(start?.log ?? []);
@@ -147,7 +152,9 @@ class Session {
         eager: this.#options.eager,
         schedule: optim.stepDecay({ lr, every: halveEvery }),
         signal,
+        stopWhen: earlyStopping === "none" ? undefined : train.earlyStopping({ metric: earlyStopping }),
         start,
+        onGraph: (loss) => this.#writeGraph(graphToDot(loss)),
         onCompile: (done, total, kernel) => screen.compiling(done, total, kernel),
         onProgress: (progress) => screen.progress(progress),
         onEpoch: async (entry, state, spent) => {
@@ -157,6 +164,7 @@ class Session {
           await this.#save(`snapshot_epoch_${entry.epoch}.wgrad`, state);
         },
       });
+      await this.#graph;
     } catch (error) {
       throw this.#withLastSnapshot(error);
     }
@@ -170,9 +178,10 @@ class Session {
       screen.line(`  ${this.#resumeCommand(file)}`);
       return false;
     }
-    if (seconds.length === 0)
+    if (result.stoppedEarly) screen.line(this.#whyEarly(result.state.log));
+    else if (seconds.length === 0)
       screen.line(`The snapshot has all ${epochs} epochs already; --epoch sets more.`);
-    else for (const line of summarize(this.#settings, seconds)) screen.line(line);
+    if (seconds.length > 0) for (const line of summarize(this.#settings, seconds)) screen.line(line);
     screen.line(`Log and snapshots are in ${shown(this.#options.out)}`);
     return true;
   }
@@ -180,7 +189,7 @@ class Session {
   #introduce(start: train.TrainState | undefined): void {
     const { recipe, batch, epochs, width, dropout, lr, dataset, trainImages, testImages } = this.#settings;
     const screen = this.#screen;
-    const name = dataset === "synthetic" ? "SYNTHETIC, not CIFAR-100" : "CIFAR-100";
+    const name = dataset === "synthetic" ? "SYNTHETIC, not CIFAR-100" : titleOf(dataset);
     screen.line(`# Data: ${name}, ${count(trainImages)} training and ${count(testImages)} test images`);
     screen.line(`# Recipe: ${recipe}, width ${width}, ${dropout ? "" : "no dropout, "}learning rate ${lr}`);
     screen.line(`# Minibatch-size: ${batch}`);
@@ -193,6 +202,22 @@ class Session {
     screen.line("");
     screen.header();
     for (const entry of start?.log ?? []) screen.row(entry);
+  }
+
+  /** Graphviz text of the model with its loss. */
+  #writeGraph(dot: string): void {
+    this.#graph = writeFileWhole(join(this.#options.out, "cg.dot"), dot);
+    this.#graph.catch(() => {}); // it's thrown where it's awaited
+  }
+
+  #whyEarly(log: readonly train.LogEntry[]): string {
+    const { earlyStopping: metric } = this.#settings;
+    const best = metric === "none" ? undefined : train.bestEntry(log, metric);
+    const since = log.length - (best?.epoch ?? 0);
+    return (
+      `Stopped early: ${metric} was best after epoch ${best?.epoch ?? "?"} and no better in the ${since} epochs since; ` +
+      "--early-stopping none goes on."
+    );
   }
 
   /** `log` is whole and valid JSON at every moment. */
@@ -220,7 +245,7 @@ class Session {
     const parts = ["npm run cifar100 --", "--resume", quoted(shown(file)), "--out", quoted(shown(out))];
     if (source !== undefined) parts.push("--data", quoted(shown(source)));
     if (epoch !== undefined) parts.push("--epoch", String(epoch));
-    if (device !== "auto") parts.push("--device", device);
+    if (device !== "auto") parts.push("--device", quoted(device));
     return parts.join(" ");
   }
 }

@@ -1,18 +1,23 @@
 /** From options, recipe and perhaps a snapshot to the settings of a run. */
-import type { train } from "wgrad";
-import { type Options, UsageError } from "./options.ts";
+import { train } from "wgrad";
+import { type DatasetName, datasetNames, type EarlyStopping, type Options, UsageError } from "./options.ts";
 import { type RecipeName, recipeNames, recipes, type Settings } from "./recipes.ts";
 
+/** All that decides a run. */
+export interface RunSettings extends Settings {
+  readonly earlyStopping: EarlyStopping;
+}
+
 /** What a snapshot of this example keeps beside the run itself. */
-export interface SavedSettings extends Settings {
-  readonly dataset: "cifar100" | "synthetic";
+export interface SavedSettings extends RunSettings {
+  readonly dataset: DatasetName;
   /** How many images of each set were used. */
   readonly trainImages: number;
   readonly testImages: number;
 }
 
 /** The settings of a new run: the recipe's, and what the options say instead. */
-export function newSettings(options: Options, isSoftware: boolean): Settings {
+export function newSettings(options: Options, isSoftware: boolean): RunSettings {
   const recipe: RecipeName = options.recipe ?? (isSoftware ? "quick" : "chainer-2016");
   const preset = recipes[recipe];
   return {
@@ -26,10 +31,11 @@ export function newSettings(options: Options, isSoftware: boolean): Settings {
     seed: options.seed ?? preset.seed,
     trainLimit: options.trainLimit ?? preset.trainLimit,
     testLimit: options.testLimit ?? preset.testLimit,
+    earlyStopping: options.earlyStopping ?? "none",
   };
 }
 
-/** The settings of a resumed run: the snapshot's; only the number of epochs may be another. @throws UsageError */
+/** The settings of a resumed run: the snapshot's; only when it ends may be another. @throws UsageError */
 export function resumedSettings(options: Options, saved: SavedSettings): SavedSettings {
   const fixed = [
     ["--recipe", options.recipe, saved.recipe],
@@ -48,11 +54,17 @@ export function resumedSettings(options: Options, saved: SavedSettings): SavedSe
       );
     }
   }
-  return { ...saved, epochs: options.epoch ?? saved.epochs };
+  return {
+    ...saved,
+    epochs: options.epoch ?? saved.epochs,
+    earlyStopping: options.earlyStopping ?? saved.earlyStopping,
+  };
 }
 
 export function savedSettings({ settings }: train.CheckpointInfo): SavedSettings {
-  if (isSaved(settings)) return settings;
+  // Snapshots from before there was early stopping don't name it.
+  const whole = { earlyStopping: "none", ...(typeof settings === "object" ? settings : {}) };
+  if (isSaved(whole)) return whole;
   throw new Error("the snapshot isn't one of 'npm run cifar100'; name a file that it wrote to --out");
 }
 
@@ -75,7 +87,9 @@ function isSaved(value: unknown): value is SavedSettings {
   return (
     recipeNames.some((name) => name === recipe) &&
     typeof saved.dropout === "boolean" &&
-    (dataset === "cifar100" || dataset === "synthetic") &&
+    datasetNames.some((name) => name === dataset) &&
+    typeof saved.earlyStopping === "string" &&
+    (saved.earlyStopping === "none" || train.isMetricName(saved.earlyStopping)) &&
     numbers.every((number) => typeof number === "number" && Number.isFinite(number))
   );
 }

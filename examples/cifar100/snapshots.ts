@@ -38,11 +38,12 @@ export async function openOutput(
   return new SnapshotFolder(folder, 3, own.map(({ path }) => path).reverse());
 }
 
-/** Runs of the same settings are the same run: they compute the same bits. Only the number of epochs may be another. */
+/** Runs of the same settings are the same run: they compute the same bits. Only when it ends may be another. */
 function isOf(settings: SavedSettings, meta: train.SnapshotContent["meta"]): boolean {
   try {
     const other = savedSettings(train.describeRun({ meta, arrays: new Map() }));
-    return JSON.stringify({ ...other, epochs: 0 }) === JSON.stringify({ ...settings, epochs: 0 });
+    const endless = { epochs: 0, earlyStopping: "none" };
+    return JSON.stringify({ ...other, ...endless }) === JSON.stringify({ ...settings, ...endless });
   } catch {
     return false; // of another program
   }

@@ -16,7 +16,7 @@ export function summarize(settings: SavedSettings, epochs: readonly train.EpochS
   const lines = [
     `Time per epoch: ${(training + validation).toFixed(1)} s (median of ${epochs.length}; ${images}, width ${width}).`,
     `${fullSet.epochs} epochs${isWhole ? "" : ` of all ${count(fullSet.train)} images`} at width ${width} would take about ` +
-      `${clock(fullSet.epochs * epoch)} here; published, at width 1: ${published}.`,
+      `${clock(fullSet.epochs * epoch)} here; published${dataset === "cifar10" ? " for CIFAR-100" : ""}, at width 1: ${published}.`,
   ];
   if (width !== 1) {
     const work = Number((1 / width ** 2).toPrecision(2));

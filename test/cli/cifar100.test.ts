@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { withoutCache } from "../support/command.ts";
 import { logKeys, withoutTimes } from "../support/log.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -55,7 +56,7 @@ interface Outcome {
 function cifar100(args: readonly string[], interruptAfter?: string, times = 1): Promise<Outcome> {
   const child = spawn(process.execPath, [bundle, ...args], {
     cwd: folder,
-    env: { ...process.env, INIT_CWD: folder },
+    env: { ...process.env, ...withoutCache(folder), INIT_CWD: folder },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";
@@ -122,7 +123,7 @@ describe("training", () => {
 
   it("writes the log and the last three snapshots", () => {
     expect(snapshots("whole")).toEqual([5, 6, 7].map((epoch) => `snapshot_epoch_${epoch}.wgrad`));
-    expect(readdirSync(join(folder, "whole")).sort()).toEqual(["log", ...snapshots("whole")]);
+    expect(readdirSync(join(folder, "whole")).sort()).toEqual(["cg.dot", "log", ...snapshots("whole")]);
     expect(Object.keys(log("whole")[0])).toEqual([...logKeys, "dataset"]);
     expect(log("whole").map((entry: { iteration: number }) => entry.iteration)).toEqual([
       3, 6, 9, 12, 15, 18, 21,

@@ -1,6 +1,7 @@
 /** The `cifar100` command as a bundle that child processes run, as `npm run cifar100` does after its set-up. */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { rmSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 
@@ -78,6 +79,17 @@ export class Command {
   remove(): void {
     rmSync(this.bundle, { force: true });
   }
+}
+
+/** The environment of a user whose cache folder is empty; Mesa's own cache stays, since compiling takes longer than these runs. */
+export function withoutCache(folder: string): NodeJS.ProcessEnv {
+  const { MESA_SHADER_CACHE_DIR, XDG_CACHE_HOME } = process.env;
+  return {
+    HOME: folder,
+    LOCALAPPDATA: folder,
+    XDG_CACHE_HOME: join(folder, "cache"),
+    MESA_SHADER_CACHE_DIR: MESA_SHADER_CACHE_DIR ?? XDG_CACHE_HOME ?? join(homedir(), ".cache"),
+  };
 }
 
 /** What a failure printed, without Dawn's own warnings. */
