@@ -7,6 +7,7 @@ export * from "./kernels/channel-sum.reference.ts";
 export * from "./kernels/conv2d/conv2d.reference.ts";
 export * from "./kernels/cross-entropy.reference.ts";
 export * from "./kernels/dropout.reference.ts";
+export * from "./kernels/finite.reference.ts";
 export * from "./kernels/gather.reference.ts";
 export * from "./kernels/gemm/gemm.reference.ts";
 export * from "./kernels/max-pool.reference.ts";

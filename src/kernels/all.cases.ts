@@ -9,6 +9,7 @@ import { conv2dFamilyCases } from "./conv2d/conv2d.cases.ts";
 import { crossEntropyCases, metricsCases } from "./cross-entropy.cases.ts";
 import { dropoutCases } from "./dropout.cases.ts";
 import { elementwiseCases } from "./elementwise.cases.ts";
+import { finiteCases } from "./finite.cases.ts";
 import { gatherCases } from "./gather.cases.ts";
 import { gemmCases } from "./gemm/gemm.cases.ts";
 import { maxPoolCases } from "./max-pool.cases.ts";
@@ -25,6 +26,7 @@ export const allCases: readonly KernelCase[] = [
   ...channelSumCases,
   ...conv2dFamilyCases,
   ...elementwiseCases,
+  ...finiteCases,
   ...gatherCases,
   ...gemmCases,
   ...reduceCases,

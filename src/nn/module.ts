@@ -6,6 +6,7 @@
  * nothing can be forgotten. Private `#fields` are invisible to it.
  */
 import { Rng } from "../tensor/rng.ts";
+import { whereabouts } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type Held, noteUse } from "../tensor/watch.ts";
 import { loadTensors, type StateDict, type StateValues } from "./state.ts";
@@ -121,6 +122,12 @@ function* walk(
 const running: Module[] = [];
 const located = new WeakSet<Error>();
 
+whereabouts.now = () => {
+  const [outermost] = running;
+  const module = running.at(-1);
+  return outermost && module ? pathInside(outermost, module) || module.constructor.name : "";
+};
+
 /** Runs a module's forward; the innermost module that an error leaves says where it happened. */
 function runInside<T>(module: Module, forward: () => T): T {
   running.push(module);
@@ -131,7 +138,7 @@ function runInside<T>(module: Module, forward: () => T): T {
   } catch (error) {
     if (error instanceof Error && !located.has(error)) {
       located.add(error);
-      appendToMessage(error, ` (in ${pathInside(outermost, module) || module.constructor.name})`);
+      appendToMessage(error, ` (in ${whereabouts.now()})`);
     }
     throw error;
   } finally {

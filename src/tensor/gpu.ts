@@ -6,6 +6,7 @@ import { type CompileProgress, precompile } from "../gpu/precompile.ts";
 import { fill } from "../kernels/elementwise.ts";
 import { loadKernels } from "../kernels/loading.ts";
 import { LossShelf } from "./loss-shelf.ts";
+import { checkNumerics } from "./numerics.ts";
 import { type RecordedStep, recordStep } from "./record.ts";
 import { Rng } from "./rng.ts";
 import { ScopeStack } from "./scopes.ts";
@@ -131,6 +132,15 @@ export class Gpu {
    */
   record<A extends readonly unknown[], R>(fn: (...args: A) => R): RecordedStep<A, R> {
     return recordStep(this, fn);
+  }
+
+  /**
+   * Runs `fn` and looks after each op, forward and backward, whether it made a NaN or an infinity, or was given one; also after
+   * `optimizer.step()`. The next read throws, naming the first: the value, where in which tensor, the op and its module. Works in
+   * recorded steps: `gpu.record(() => gpu.checkNumerics(step))`. Slower; the results have the same bits.
+   */
+  checkNumerics<T>(fn: () => T): T {
+    return checkNumerics(fn);
   }
 
   /** Compiles what `step` needs without running it, with progress: the first real step then runs at full speed. */

@@ -7,7 +7,7 @@
  * place in the arena, later ones are added.
  */
 import { accumulate } from "../kernels/elementwise.ts";
-import { sameShape } from "./shape.ts";
+import { formatShape, sameShape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Takes the gradients that an op's backward computes. */
@@ -23,6 +23,8 @@ export interface GradientSink {
 export interface Differentiable {
   /** Inputs or outputs whose values backward reads: they mustn't be overwritten before. */
   readonly saves?: readonly Tensor[];
+  /** State that the op moved on, such as running statistics. */
+  readonly updates?: readonly Tensor[];
   /** Tensors private to the op that backward needs. They're released after it, or at once when there is no gradient. */
   readonly temporaries?: readonly Tensor[];
   /** From the gradient of the output to those of the inputs. */
@@ -32,6 +34,8 @@ export interface Differentiable {
 /** What the tape keeps of one op. */
 export interface TapeEntry {
   readonly op: string;
+  /** For messages: the op, and the module that called it. Only while somebody observes. */
+  readonly place: string;
   readonly order: number;
   readonly output: Tensor;
   inputs: readonly Tensor[];
@@ -47,6 +51,45 @@ export interface BackwardOptions {
 
 let order = 0;
 let gradientsOff = 0;
+
+/** Is shown the tensors that ops read and make, once their commands were given, and what they are. */
+export type Observer = (x: Tensor, what: string) => void;
+let observer: Observer | undefined;
+
+/** Runs `fn` with `next` observing. */
+export function observing<T>(next: Observer, fn: () => T): T {
+  const outer = observer;
+  observer = next;
+  try {
+    return fn();
+  } finally {
+    observer = outer;
+  }
+}
+
+/** Shows the observer, if there is one, tensors that were changed outside of an op. */
+export function observeUpdates(by: string, tensors: readonly Tensor[]): void {
+  for (const x of observer ? tensors : []) observer?.(x, `${x} after ${by}`);
+}
+
+/** Where the code that runs belongs, such as `stage1.0.conv`; "" if nobody knows. */
+export const whereabouts = { now: () => "" };
+
+function placeOf(op: string): string {
+  const where = whereabouts.now();
+  return `'${op}'${where && ` in ${where}`}`;
+}
+
+function observeForward(
+  place: string,
+  output: Tensor,
+  inputs: readonly Tensor[],
+  updates: readonly Tensor[],
+) {
+  for (const x of inputs) if (!x.entry) observer?.(x, `${x}, which ${place} reads (forward)`);
+  for (const x of updates) observer?.(x, `${x}, which ${place} keeps (forward)`);
+  observer?.(output, `the output ${formatShape(output.shape)} of ${place} (forward)`);
+}
 
 /** Runs `fn` without recording gradients. `fn` is synchronous. */
 export function noGrad<T>(fn: () => T): T {
@@ -69,6 +112,8 @@ export function gradientsEnabled(): boolean {
 /** Notes on the tape how `output` came from `inputs`, unless none of them needs a gradient. */
 export function record(op: string, output: Tensor, inputs: readonly Tensor[], rule: Differentiable): Tensor {
   const temporaries = rule.temporaries ?? [];
+  const place = observer ? placeOf(op) : "";
+  observeForward(place, output, inputs, rule.updates ?? []);
   assumeFrozenOrNot(inputs);
   if (gradientsOff > 0 || !inputs.some((input) => input.requiresGrad)) {
     for (const temporary of temporaries) temporary.claim.release(op);
@@ -76,6 +121,7 @@ export function record(op: string, output: Tensor, inputs: readonly Tensor[], ru
   }
   output.entry = {
     op,
+    place,
     order: order++,
     output,
     inputs,
@@ -127,6 +173,7 @@ export function runBackward(loss: Tensor, options: BackwardOptions): void {
   for (const entry of entries) {
     const dy = gradients.take(entry.output);
     if (dy) {
+      gradients.place = entry.place || `'${entry.op}'`;
       entry.backward?.(dy, gradients);
       dy.claim.release("backward()");
     }
@@ -167,6 +214,8 @@ function checkSaved({ op, saved, backward, output }: TapeEntry): void {
 }
 
 class PendingGradients implements GradientSink {
+  /** Whose backward runs. */
+  place = "";
   readonly #pending = new Map<Tensor, Tensor>();
   readonly #reached = new Set<Tensor>();
   readonly #accumulate: boolean;
@@ -210,6 +259,7 @@ class PendingGradients implements GradientSink {
     const before = this.#pending.get(x);
     if (!before) {
       this.#pending.set(x, gradient);
+      this.#observe(x, gradient);
       return;
     }
     let sum = before;
@@ -221,6 +271,11 @@ class PendingGradients implements GradientSink {
     }
     accumulate(x.device, { x: gradient, sum, n: Math.ceil(x.size / 4) });
     gradient.claim.release("backward()");
+    this.#observe(x, sum);
+  }
+
+  #observe(x: Tensor, gradient: Tensor): void {
+    observer?.(gradient, `the gradient of ${x} from ${this.place} (backward)`);
   }
 
   #intoLeaf(x: Tensor, launch: (dx: Tensor) => void): void {
@@ -231,13 +286,12 @@ class PendingGradients implements GradientSink {
     this.#reached.add(x);
     const grad = x.gpu.gradientOf(x);
     grad.storage.version += 1;
-    if (!adds) {
-      launch(grad);
-      return;
-    }
-    const contribution = x.gpu.temporary(x.shape);
-    launch(contribution);
-    accumulate(x.device, { x: contribution, sum: grad, n: Math.ceil(x.size / 4) });
-    contribution.claim.release("backward()");
+    if (adds) {
+      const contribution = x.gpu.temporary(x.shape);
+      launch(contribution);
+      accumulate(x.device, { x: contribution, sum: grad, n: Math.ceil(x.size / 4) });
+      contribution.claim.release("backward()");
+    } else launch(grad);
+    this.#observe(x, grad);
   }
 }

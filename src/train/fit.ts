@@ -65,6 +65,8 @@ export interface FitOptions {
   readonly onGraph?: (loss: Tensor) => void;
   /** Runs the model's code for each step, in place of a recording. */
   readonly eager?: boolean | undefined;
+  /** Stops at the first step that makes a NaN or an infinity anywhere, and says where: see `Gpu.checkNumerics`. Slower, with the same bits. */
+  readonly checkNumerics?: boolean | undefined;
   /** Steps between two looks at the training metrics, 100 by default. */
   readonly metricsEvery?: number;
 }
@@ -82,7 +84,7 @@ export interface FitResult {
   readonly state: TrainState;
 }
 
-/** Thrown when the loss is no longer a number. */
+/** Thrown when the loss, or with `checkNumerics` any number, isn't finite any more. */
 export class DivergedError extends Error {
   override readonly name = "DivergedError";
 }
@@ -91,7 +93,7 @@ export class DivergedError extends Error {
  * Trains a classifier with softmax cross-entropy on `set.train`, and validates it on `set.test` after each epoch.
  *
  * Batches have one size and wrap across the epoch's boundary; an epoch ends with the step that completes it.
- * @throws DivergedError if the training loss becomes NaN or infinite; Error for options that make no sense, or if a kernel failed
+ * @throws DivergedError if a loss becomes NaN or infinite, before `onEpoch` is called; Error for options that make no sense, or if a kernel failed
  */
 export async function fit(
   model: Classifier,
@@ -101,6 +103,9 @@ export async function fit(
 ): Promise<FitResult> {
   return new Run(model, optimizer, set, options).finish();
 }
+
+/** The metrics are looked at at least so often. */
+const mostMilliseconds = 5000;
 
 class Run {
   readonly #model: Classifier;
@@ -149,6 +154,8 @@ class Run {
   async finish(): Promise<FitResult> {
     try {
       return await this.#run();
+    } catch (error) {
+      throw this.#withStep(error);
     } finally {
       this.#recorded.release();
     }
@@ -173,17 +180,37 @@ class Run {
     const sizes = new Set([pass.size, test.count % pass.size || pass.size]);
     const everything = () => {
       this.#step(this.#options.onGraph);
-      for (const size of sizes) evaluationStep(this.#model, pass.gather(size), this.#metrics);
+      for (const size of sizes) evaluationStep(this.#validated, pass.gather(size), this.#metrics);
     };
     await train.gpu.precompile(everything, this.#options.onCompile);
+  }
+
+  /** The model as the validation runs it. */
+  get #validated(): Classifier {
+    if (!this.#options.checkNumerics) return this.#model;
+    const { gpu } = this.#set.train;
+    return { forward: (x, options) => gpu.checkNumerics(() => this.#model.forward(x, options)) };
   }
 
   get #evaluateBatch(): number {
     return this.#options.evaluateBatch ?? this.#batches.batch;
   }
 
+  /** A find of `checkNumerics`, with when it was. */
+  #withStep(error: unknown): unknown {
+    if (!(error instanceof Error && error.message.startsWith("[numerics]"))) return error;
+    const { epoch } = this.#batches;
+    const when = this.#unreported ? `the validation of epoch ${epoch}` : `iteration ${this.#iteration}`;
+    return new DivergedError(`${error.message}, in ${when}`, { cause: error });
+  }
+
   /** The commands of one step. */
   #step(onLoss?: (loss: Tensor) => void): void {
+    if (this.#options.checkNumerics) this.#set.train.gpu.checkNumerics(() => this.#learn(onLoss));
+    else this.#learn(onLoss);
+  }
+
+  #learn(onLoss?: (loss: Tensor) => void): void {
     const { images, labels } = this.#batches.gather();
     const logits = this.#model.forward(images, { training: true });
     const loss = softmaxCrossEntropy(logits, labels);
@@ -199,13 +226,18 @@ class Run {
     const epoch = this.#batches.epoch;
     if (schedule) this.#optimizer.lr = schedule(epoch);
     const began = performance.now();
+    let looked = began;
     while (this.#batches.epoch === epoch && !signal?.aborted) {
       if (this.#options.eager) this.#set.train.gpu.scope(() => this.#step());
       else this.#recorded();
       this.#batches.advance();
       this.#iteration += 1;
       await this.#pace.step();
-      if (this.#iteration % metricsEvery === 0) this.#look();
+      if (this.#options.checkNumerics) await this.#metrics.read();
+      else if (this.#iteration % metricsEvery === 0 || performance.now() - looked > mostMilliseconds) {
+        this.#look();
+        looked = performance.now();
+      }
       if (this.#failure) throw this.#failure;
       this.#options.onProgress?.(this.#progress("training", 0));
     }
@@ -232,10 +264,15 @@ class Run {
 
   #check(metrics: MetricsResult): void {
     this.#seen = metrics;
-    if (metrics.count === 0 || Number.isFinite(metrics.loss)) return;
+    if (metrics.count > 0) this.#refuseDiverged("training", metrics.loss);
+  }
+
+  #refuseDiverged(phase: Progress["phase"], loss: number): void {
+    if (Number.isFinite(loss)) return;
+    const epoch = Math.ceil((this.#iteration * this.#batches.batch) / this.#set.train.count);
     throw new DivergedError(
-      `[fit] the training loss is ${metrics.loss} at iteration ${this.#iteration} (epoch ${this.#batches.epoch + 1}): training ` +
-        `diverged; start again with a lower learning rate than ${this.#optimizer.lr}`,
+      `[fit] the ${phase} loss is ${loss} at iteration ${this.#iteration} (epoch ${epoch}): training diverged; start again with ` +
+        `a lower learning rate than ${this.#optimizer.lr}, or find the first NaN with checkNumerics`,
     );
   }
 
@@ -245,7 +282,7 @@ class Run {
     const began = performance.now();
     let validation: MetricsResult;
     try {
-      validation = await evaluate(this.#model, this.#set.test, {
+      validation = await evaluate(this.#validated, this.#set.test, {
         batch: this.#evaluateBatch,
         eager: this.#options.eager,
         signal,
@@ -256,6 +293,7 @@ class Run {
       if (signal?.aborted) return;
       throw error;
     }
+    this.#refuseDiverged("validation", validation.loss);
     const training = await this.#metrics.read();
     const entry: LogEntry = {
       epoch: this.#batches.epoch,

@@ -127,6 +127,59 @@ describe("fit", () => {
     );
   });
 
+  it("doesn't log or hand out an epoch whose validation loss is no number", async () => {
+    const { model, optimizer } = makeRun();
+    const [, variance] = model.namedBuffers().find(([name]) => name.endsWith("runningVar")) ?? [];
+    const epochs: number[] = [];
+    const fitting = train.fit(model, optimizer, set, {
+      epochs: 2,
+      batch: 25,
+      onProgress: ({ iteration }) =>
+        iteration === 4 && variance?.write(new Float32Array(variance.size).fill(-1)),
+      onEpoch: ({ epoch }) => void epochs.push(epoch),
+    });
+    await expect(fitting).rejects.toThrow(/the validation loss is NaN at iteration 4 \(epoch 2\)/);
+    expect(epochs).toEqual([1]);
+  });
+
+  it("with checkNumerics stops at the very step and says where, eagerly and recorded", async () => {
+    for (const eager of [false, true]) {
+      const { model, optimizer } = makeRun();
+      const gamma = model.namedParameters().find(([name]) => name === "stage2.1.norm.gamma")?.[1];
+      const seen: number[] = [];
+      const fitting = train.fit(model, optimizer, set, {
+        epochs: 9,
+        batch: 16,
+        eager,
+        checkNumerics: true,
+        onProgress: ({ iteration }) => {
+          seen.push(iteration);
+          if (iteration === 2) gamma?.write(new Float32Array(gamma.size).fill(Number.POSITIVE_INFINITY));
+        },
+      });
+      await expect(fitting).rejects.toThrow(train.DivergedError);
+      await expect(fitting).rejects.toThrow(
+        "[numerics] Infinity at [0] of 'stage2.1.norm.gamma' [8], which 'batchNormReluDropout' in stage2.1.norm reads " +
+          "(forward), in iteration 3",
+      );
+      expect(seen).toEqual([1, 2]);
+    }
+  });
+
+  it("with checkNumerics computes the same bits", async () => {
+    const outcome = async (checkNumerics: boolean) => {
+      const run = makeRun();
+      const { state } = await train.fit(run.model, run.optimizer, set, {
+        epochs: 1,
+        batch: 16,
+        checkNumerics,
+      });
+      const { arrays } = await train.captureRun(gpu, run, state);
+      return { log: withoutTimes(state.log), arrays: bits(arrays) };
+    };
+    expect(await outcome(true)).toEqual(await outcome(false));
+  });
+
   it("compiles every kernel before the first step, also those of validation's smaller last batch", async () => {
     const fresh = await createGpu({ device: gpu.device.raw });
     const { train: images, test } = await data.cifar100(fresh, source);

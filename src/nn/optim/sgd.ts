@@ -1,4 +1,5 @@
 import { sgdStep } from "../../kernels/sgd.ts";
+import { observeUpdates } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { loadTensors } from "../state.ts";
 import type { Optimizer, OptimizerState, OptimizerStateValues } from "./optimizer.ts";
@@ -82,6 +83,7 @@ export class Sgd implements Optimizer {
     for (const { parameter, gradient, state, quads } of this.#arena.takeUpdates(this.#velocity)) {
       sgdStep(device, { parameter, gradient, velocity: state, coefficients: this.#coefficients, n: quads });
     }
+    observeUpdates("'sgd'", [...this.parameters, ...this.#velocity]);
   }
 
   /** Settings, and the velocity of each parameter as `velocity.INDEX`. */

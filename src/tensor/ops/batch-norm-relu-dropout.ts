@@ -41,6 +41,7 @@ export function batchNormReluDropout(
   const scale = ticket ? 1 / (1 - rate) : 1;
   return record("batchNormReluDropout", y, [x, gamma, beta], {
     saves: [x, gamma],
+    updates: [options.runningMean, options.runningVar],
     temporaries: [moments, gate],
     backward: (dy, gradients) => {
       const tensors = { x, gamma, beta, dy, moments };

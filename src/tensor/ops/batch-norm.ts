@@ -43,6 +43,7 @@ export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: Batch
   normalize(x.device, { x, moments, gamma, beta, y }, size);
   return record("batchNorm", y, [x, gamma, beta], {
     saves: [x, gamma],
+    updates: [options.runningMean, options.runningVar],
     temporaries: [moments],
     backward: (dy, gradients) => {
       batchNormBackward(gradients, { x, gamma, beta, dy, moments }, { ...size, training: options.training });
