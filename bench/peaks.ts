@@ -95,7 +95,7 @@ const iterations = 32;
 const bytes = 16 * 2 ** 20;
 /** A measurement ends with the first so many samples in a row of which none is better than those before. */
 const patience = 4;
-const mostSamples = 32;
+const mostSamples = 16;
 const better = 1.005;
 const millisecondsBetween = 30_000;
 
@@ -127,7 +127,7 @@ export class PeakMeter {
     }));
   }
 
-  /** All forms; takes two to ten seconds on a CPU. */
+  /** All forms; takes three seconds on a quiet CPU, up to fifteen on a busy one. */
   async measure(): Promise<void> {
     for (const form of [...this.#arithmetic, ...this.#memory]) await this.#measure(form);
     this.#last = performance.now();
