@@ -32,7 +32,7 @@ const realSets = {
   },
 } as const;
 
-export interface DataRequest extends Pick<Options, "data" | "dataset" | "download"> {
+export interface DataRequest extends Pick<Options, "data" | "dataset" | "download" | "unofficial"> {
   /** Images that are used, 0 for all: the synthetic set has no more. */
   readonly trainLimit: number;
   readonly testLimit: number;
@@ -53,9 +53,13 @@ export interface FoundData {
  * @throws DatasetError where the set that was asked for isn't there or isn't whole; DownloadError
  */
 export async function findData(request: DataRequest, usual?: DatasetName): Promise<FoundData> {
-  const { data: path, dataset = usual, download } = request;
+  const { data: path, dataset = usual, download, unofficial = false } = request;
   const name = dataset === undefined || dataset === "synthetic" ? "cifar100" : dataset;
-  const found = async (place: string) => ({ name, source: await load(name, place), isStandIn: false });
+  const found = async (place: string) => ({
+    name,
+    source: await load(name, place, !unofficial),
+    isStandIn: false,
+  });
   if (path !== undefined) return found(path);
   if (dataset !== "synthetic") {
     const { archive, files } = realSets[name];
@@ -93,14 +97,15 @@ function officialAddress(name: RealName): string {
   return `https://www.cs.toronto.edu/~kriz/${realSets[name].archive}`;
 }
 
-async function load(name: RealName, path: string): Promise<data.TrainTest> {
+async function load(name: RealName, path: string, verify: boolean): Promise<data.TrainTest> {
   try {
-    return await realSets[name].load(path);
+    return await realSets[name].load(path, { verify });
   } catch (error) {
     if (!(error instanceof data.DatasetError)) throw error;
     const isOther = name === "cifar100" && error.message.includes("(CIFAR-10)");
     const advice = isOther ? "for CIFAR-10 pass --dataset cifar10" : officialAddress(name);
-    throw new data.DatasetError(`${error.message} (${advice})`, { cause: error });
+    const message = error.message.replace("{ verify: false }", "--unofficial");
+    throw new data.DatasetError(`${message} (${advice})`, { cause: error });
   }
 }
 

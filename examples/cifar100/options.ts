@@ -11,6 +11,8 @@ export interface Options {
   readonly data?: string;
   /** From where; true for the authors' page. */
   readonly download?: string | true;
+  /** Whether a set of one's own in the format will do. */
+  readonly unofficial?: boolean;
   readonly recipe?: RecipeName;
   readonly batchsize?: number;
   readonly learnrate?: number;
@@ -103,6 +105,7 @@ function describe(): Command {
         "get the set from its authors' page (or a mirror) into the cache folder, unless it's there",
       ).argParser(webAddress),
     )
+    .option("--unofficial", "take any images in the set's format, of whatever number")
     .addOption(
       new Option(
         "--recipe <name>",

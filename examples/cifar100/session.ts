@@ -241,9 +241,10 @@ class Session {
   }
 
   #resumeCommand(file: string): string {
-    const { out, data: source, epoch, device } = this.#options;
+    const { out, data: source, unofficial, epoch, device } = this.#options;
     const parts = ["npm run cifar100 --", "--resume", quoted(shown(file)), "--out", quoted(shown(out))];
     if (source !== undefined) parts.push("--data", quoted(shown(source)));
+    if (unofficial) parts.push("--unofficial");
     if (epoch !== undefined) parts.push("--epoch", String(epoch));
     if (device !== "auto") parts.push("--device", quoted(device));
     return parts.join(" ");

@@ -6,7 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+import { data } from "wgrad";
 import { cacheFolder } from "wgrad/node";
+import { encodeRecords } from "../../src/data/cifar-binary.ts";
+import { cifar10Format } from "../../src/data/cifar-format.ts";
 import { tarGz } from "../data/archives.ts";
 import { Command, complaint, type Outcome, tinyRun, withoutCache } from "../support/command.ts";
 
@@ -90,6 +93,36 @@ describe("--dataset cifar10", () => {
     expect(existsSync(join(folder, "none"))).toBe(false);
   });
 
+  it("trains a model of 10 classes, and evaluates it", async () => {
+    const { train, test } = data.syntheticCifar100({ trainCount: 40, testCount: 10 });
+    const ten = (set: data.ImageSet) => {
+      const labels = set.labels.map((label) => label % 10);
+      return encodeRecords(cifar10Format, { ...set, labels });
+    };
+    const images = ten(train);
+    const batch = images.length / 5;
+    const files = [0, 1, 2, 3, 4].map((k) => ({
+      name: `data_batch_${k + 1}.bin`,
+      body: images.subarray(k * batch, (k + 1) * batch),
+    }));
+    writeFileSync(join(folder, "own.tar.gz"), tarGz([...files, { name: "test_batch.bin", body: ten(test) }]));
+    const own = ["-d", "cifar10", "--data", "own.tar.gz", "--unofficial"];
+    const trained = await cifar100(...own, "--width", "0.0625", "-b", "20", "-e", "1", "-o", "ten");
+    expect([complaint(trained), trained.status]).toEqual([[], 0]);
+    expect(trained.stdout).toContain("# Data: CIFAR-10, 40 training and 10 test images");
+    expect(readFileSync(join(folder, "ten/cg.dot"), "utf8")).toContain("head.fc2.weight\\n[10, 32]");
+    expect(log("ten")[0]?.["main/loss"]).toBeLessThan(4); // ln(10) = 2.3, of 100 classes 4.6
+
+    const snapshot = "ten/snapshot_epoch_1.wgrad";
+    const { stdout } = await cifar100("--evaluate", snapshot, "--data", "own.tar.gz", "--unofficial");
+    expect(stdout).toBe(`${(100 * (log("ten")[0]?.["validation/main/accuracy"] ?? -1)).toFixed(2)}\n`);
+    const other = await cifar100("--resume", snapshot, "-d", "cifar100", "-o", "ten");
+    expect([other.status, onlyLine(other)]).toEqual([
+      2,
+      expect.stringContaining("--dataset cifar100 differs"),
+    ]);
+  });
+
   it("names the file that is wrong, in --data and in ./data", async () => {
     const archive = tarGz([{ name: "cifar-10-batches-bin/test_batch.bin", body: "cut" }]);
     writeFileSync(join(folder, "ten.tar.gz"), archive);
@@ -97,7 +130,7 @@ describe("--dataset cifar10", () => {
     expect([given.status, onlyLine(given)]).toMatchInlineSnapshot(`
       [
         1,
-        "cifar100: [cifar10] 'cifar-10-batches-bin/test_batch.bin' in 'FOLDER/ten.tar.gz' must be 30,730,000 bytes (10,000 images of 3,073), but got 3; it is truncated or another file: download the binary version of CIFAR-10 again, or pass { verify: false } for a set of your own in this format (https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz)",
+        "cifar100: [cifar10] 'cifar-10-batches-bin/test_batch.bin' in 'FOLDER/ten.tar.gz' must be 30,730,000 bytes (10,000 images of 3,073), but got 3; it is truncated or another file: download the binary version of CIFAR-10 again, or pass --unofficial for a set of your own in this format (https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz)",
       ]
     `);
     mkdirSync(join(folder, "data"));
