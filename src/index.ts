@@ -1,7 +1,7 @@
 /** `wgrad`: train convolutional networks on WebGPU, in Node and in the browser. */
 export * as data from "./data/index.ts";
 export { type GpuInfo, NoAdapterError } from "./gpu/adapter.ts";
-export type { MemoryUse } from "./gpu/buffers.ts";
+export { MemoryError, type MemoryUse } from "./gpu/buffers.ts";
 export type { CompileProgress } from "./gpu/precompile.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./nn/optim/index.ts";

@@ -7,6 +7,11 @@
  */
 import { BufferUsage } from "./flags.ts";
 
+/** Thrown where memory doesn't suffice. */
+export class MemoryError extends Error {
+  override readonly name = "MemoryError";
+}
+
 /** One GPU buffer and the number that identifies it in cache keys. */
 export interface GpuBuffer {
   readonly raw: GPUBuffer;
@@ -60,7 +65,7 @@ export class BufferPool {
     return { buffers: this.#buffers, bytes: this.#bytes, usedBytes: this.#bytes - this.#freeBytes };
   }
 
-  /** A buffer of at least `bytes`, holding whatever it held before. @throws Error that names `label` where the adapter can't hold it. */
+  /** A buffer of at least `bytes`, holding whatever it held before. @throws MemoryError that names `label` where the adapter can't hold it. */
   acquire(bytes: number, label: string): GpuBuffer {
     this.check(bytes, label);
     const size = Math.min(sizeClass(bytes), Math.floor(this.#limit / 4) * 4);
@@ -72,11 +77,11 @@ export class BufferPool {
     return this.create(size, "pool");
   }
 
-  /** @throws Error that names `label` if the adapter has no buffers of `bytes` */
+  /** @throws MemoryError that names `label` if the adapter has no buffers of `bytes` */
   check(bytes: number, label: string): void {
     const limit = this.#limit;
     if (bytes <= limit) return;
-    throw new Error(
+    throw new MemoryError(
       `[memory] '${label}' needs a buffer of ${bytes.toLocaleString("en")} bytes, but this adapter's limit is ` +
         `${limit.toLocaleString("en")}; use a smaller batch or split the tensor`,
     );

@@ -5,7 +5,7 @@
  * are looked at now and then. Everything a step depends on is in the state, the model and the optimiser, so a run that was stopped
  * anywhere goes on with the bits that it would have had.
  */
-import type { DataSet } from "../data/gpu-images.ts";
+import type { Batch, DataSet } from "../data/gpu-images.ts";
 import type { CompileProgress } from "../gpu/precompile.ts";
 import type { Optimizer, Schedule } from "../nn/optim/index.ts";
 import { Metrics, type MetricsResult } from "../tensor/ops/metrics.ts";
@@ -14,6 +14,7 @@ import type { RecordedStep } from "../tensor/record.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { StopCondition } from "./early-stopping.ts";
 import { type Classifier, type EvaluateOptions, evaluate, evaluationStep } from "./evaluate.ts";
+import { type MemoryNeed, memoryNeed, requireFit } from "./memory.ts";
 import { Pace } from "./pace.ts";
 import type { LogEntry, TrainState } from "./state.ts";
 
@@ -59,6 +60,10 @@ export interface FitOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** As `EvaluateOptions.onLogits`, for each validation. */
   readonly onLogits?: EvaluateOptions["onLogits"];
+  /** Bytes that the run may take; without it the adapter's limits alone count. */
+  readonly memoryLimit?: number | undefined;
+  /** Called once, before the first step, with the memory that the run will take. */
+  readonly onMemory?: (need: MemoryNeed) => void;
   /** Called for each kernel, before the first step: training's and validation's are compiled there. */
   readonly onCompile?: CompileProgress;
   /** Called once, before the first step, with the loss of a traced step: for `graphToDot`. It has no values yet. */
@@ -93,7 +98,8 @@ export class DivergedError extends Error {
  * Trains a classifier with softmax cross-entropy on `set.train`, and validates it on `set.test` after each epoch.
  *
  * Batches have one size and wrap across the epoch's boundary; an epoch ends with the step that completes it.
- * @throws DivergedError if a loss becomes NaN or infinite, before `onEpoch` is called; Error for options that make no sense, or if a kernel failed
+ * @throws DivergedError if a loss becomes NaN or infinite, before `onEpoch` is called; MemoryError if the batch is too large;
+ * Error for options that make no sense, or if a kernel failed
  */
 export async function fit(
   model: Classifier,
@@ -163,7 +169,10 @@ class Run {
 
   async #run(): Promise<FitResult> {
     const { signal, epochs, stopWhen } = this.#options;
-    if (!signal?.aborted) await this.#precompile();
+    if (!signal?.aborted) {
+      this.#options.onMemory?.(this.#requireMemory());
+      await this.#precompile();
+    }
     for (;;) {
       if (signal?.aborted) return { finished: false, stoppedEarly: false, state: await this.#state() };
       const isThrough = this.#batches.epoch >= epochs;
@@ -183,6 +192,23 @@ class Run {
       for (const size of sizes) evaluationStep(this.#validated, pass.gather(size), this.#metrics);
     };
     await train.gpu.precompile(everything, this.#options.onCompile);
+  }
+
+  /** @throws MemoryError if the batch needs more than there is */
+  #requireMemory(): MemoryNeed {
+    const { memoryLimit = Number.POSITIVE_INFINITY, evaluateBatch } = this.#options;
+    const { gpu, shape } = this.#set.train;
+    const batchOf = (count: number): Batch => ({
+      images: gpu.empty([count, ...shape]),
+      labels: gpu.empty([count], "i32"),
+      count,
+    });
+    return requireFit(this.#batches.batch, memoryLimit, (batch) =>
+      memoryNeed(gpu, this.#set, [
+        () => this.#step(undefined, batchOf(batch)),
+        () => evaluationStep(this.#validated, batchOf(evaluateBatch ?? batch), this.#metrics),
+      ]),
+    );
   }
 
   /** The model as the validation runs it. */
@@ -205,13 +231,13 @@ class Run {
   }
 
   /** The commands of one step. */
-  #step(onLoss?: (loss: Tensor) => void): void {
-    if (this.#options.checkNumerics) this.#set.train.gpu.checkNumerics(() => this.#learn(onLoss));
-    else this.#learn(onLoss);
+  #step(onLoss?: (loss: Tensor) => void, batch?: Batch): void {
+    const learn = () => this.#learn(batch ?? this.#batches.gather(), onLoss);
+    if (this.#options.checkNumerics) this.#set.train.gpu.checkNumerics(learn);
+    else learn();
   }
 
-  #learn(onLoss?: (loss: Tensor) => void): void {
-    const { images, labels } = this.#batches.gather();
+  #learn({ images, labels }: Batch, onLoss?: (loss: Tensor) => void): void {
     const logits = this.#model.forward(images, { training: true });
     const loss = softmaxCrossEntropy(logits, labels);
     this.#metrics.add(loss, logits, labels);

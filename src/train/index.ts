@@ -19,6 +19,7 @@ export {
   fit,
   type Progress,
 } from "./fit.ts";
+export type { MemoryNeed } from "./memory.ts";
 export {
   decodeSnapshot,
   encodeSnapshot,
