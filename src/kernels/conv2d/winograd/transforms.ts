@@ -20,25 +20,29 @@ function combine(coefficients: readonly number[], value: (index: number) => stri
   return terms.join(" ").replace(/^\+ /, "");
 }
 
-/** `name_i_j = sum over k of matrix[i][k] value(k, j)` for one column j. */
-const columnOf = (name: string, matrix: Matrix, j: number, value: (k: number, j: number) => string) =>
-  unroll(matrix.length, (i) => `let ${name}${i}_${j} = ${combine(matrix[i] ?? [], (k) => value(k, j))};`);
+/** `t_i_j = sum over k of matrix[i][k] value(k)` for one column j of a tile. */
+const columnOf = (matrix: Matrix, j: number, value: (k: number) => string) =>
+  unroll(matrix.length, (i) => `let t${i}_${j} = ${combine(matrix[i] ?? [], value)};`);
 
-/** Calls `line` with the expression of each element of a row-transformed matrix: `sum over k of matrix[j][k] name_i_k`. */
-const rowsOf = (
-  rows: number,
-  name: string,
-  matrix: Matrix,
-  line: (i: number, j: number, value: string) => string,
-) =>
+/** Calls `line` with each element of the transformed tile: `sum over k of matrix[j][k] t_i_k`. */
+const rowsOf = (rows: number, matrix: Matrix, line: (i: number, j: number, value: string) => string) =>
   unroll(rows * matrix.length, (index) => {
     const [i, j] = [Math.floor(index / matrix.length), index % matrix.length];
     return line(
       i,
       j,
-      combine(matrix[j] ?? [], (k) => `${name}${i}_${k}`),
+      combine(matrix[j] ?? [], (k) => `t${i}_${k}`),
     );
   });
+
+/** Loads a tile's points from `at` on and transforms their columns, to `t_i_j`. */
+const loadPoints = (size: number, matrix: Matrix, at: string) =>
+  unroll(
+    size,
+    (j) => wgsl`
+    ${unroll(size, (k) => `let point${k}_${j} = points[${k * size + j} * params.count + ${at}];`)}
+    ${columnOf(matrix, j, (k) => `point${k}_${j}`)}`,
+  );
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
@@ -95,9 +99,9 @@ function fromImage(noun: string, transform: Transform, matrix: Matrix, size: num
     let inX${j} = (x0 + ${j} >= 0) & (x0 + ${j} < params.w);
     let column${j} = clamp(x0 + ${j}, 0, params.w - 1);
     ${unroll(size, (k) => `let pixel${k}_${j} = select(quad(0), image[(line${k} + column${j}) * params.quads + quad_index], inY${k} & inX${j});`)}
-    ${columnOf("t", matrix, j, (k) => `pixel${k}_${j}`)}`,
+    ${columnOf(matrix, j, (k) => `pixel${k}_${j}`)}`,
     )}
-    ${rowsOf(matrix.length, "t", matrix, (i, j, value) => `points[${i * matrix.length + j} * params.count + i32(i)] = ${value};`)}`,
+    ${rowsOf(matrix.length, matrix, (i, j, value) => `points[${i * matrix.length + j} * params.count + i32(i)] = ${value};`)}`,
   });
 }
 
@@ -125,12 +129,7 @@ export const transformToOutput = memoise((transform: Transform) => {
     body: wgsl`
     ${locate(outputs)}
     if (sample >= params.n) { return; }
-    ${unroll(
-      size,
-      (j) => wgsl`
-    ${unroll(size, (k) => `let point${k}_${j} = points[${k * size + j} * params.count + i32(i)];`)}
-    ${columnOf("t", output, j, (k) => `point${k}_${j}`)}`,
-    )}
+    ${loadPoints(size, output, "i32(i)")}
     ${rowsOf(
       outputs,
       "t",
@@ -179,13 +178,8 @@ fn put(y: i32, x: i32, at: i32, value: quad, adds: bool) {
         let x0 = tx * ${outputs} + params.left;
         let tile = (sample * params.tilesY + ty) * params.tilesX + tx;
         let from_point = (panel * params.rows + tile) * lanes + lane_quad;
-        ${unroll(
-          size,
-          (j) => wgsl`
-        ${unroll(size, (k) => `let point${k}_${j} = points[${k * size + j} * params.count + from_point];`)}
-        ${columnOf("t", back, j, (k) => `point${k}_${j}`)}`,
-        )}
-        ${rowsOf(inputs, "t", back, (i, j, value) => {
+        ${loadPoints(size, back, "from_point")}
+        ${rowsOf(inputs, back, (i, j, value) => {
           if (j < overlap) return put(i, `x0 + ${j}`, `carry${i}_${j} + ${value}`);
           if (j < outputs) return put(i, `x0 + ${j}`, value);
           return `carry${i}_${j - outputs} = ${value};`;
@@ -200,27 +194,34 @@ fn put(y: i32, x: i32, at: i32, value: quad, adds: bool) {
   });
 });
 
-/** Weights `[Co, 3, 3, 4 quads]` to points; rows are output channels, filled up with zeros. */
+/** Of weights `[Co, 3, 3, 4 quads]`; rows are output channels. */
+const filterParams = { channels: "i32", quads: "i32", rows: "i32", count: "i32" } as const;
+
+/** `row` and `quad_index` from the invocation's index. */
+const locateFilter = wgsl`
+    let row = i32(i) / lanes % params.rows;
+    let quad_index = i32(i) / (lanes * params.rows) * lanes + i32(i) % lanes;
+    if ((i32(i) >= params.count) | (quad_index >= params.quads)) { return; }`;
+
+/** Weights to points; rows after the last channel are zeros. */
 export const transformWeight = memoise((transform: Transform) => {
   const { weight: matrix } = transform.algorithm;
   return kernel(nameOf("weight", transform), {
     read: { weight: "quad" },
     write: { points: "quad" },
-    params: { channels: "i32", quads: "i32", rows: "i32", count: "i32" },
+    params: filterParams,
     threads: ({ count }) => count,
     constants: { lanes: transform.lanes },
     body: wgsl`
-    let row = i32(i) / lanes % params.rows;
-    let quad_index = i32(i) / (lanes * params.rows) * lanes + i32(i) % lanes;
-    if ((i32(i) >= params.count) | (quad_index >= params.quads)) { return; }
+    ${locateFilter}
     let channel = min(row, params.channels - 1);
     ${unroll(
       3,
       (j) => wgsl`
     ${unroll(3, (k) => `let tap${k}_${j} = select(quad(0), weight[(channel * 9 + ${3 * k + j}) * params.quads + quad_index], row < params.channels);`)}
-    ${columnOf("t", matrix, j, (k) => `tap${k}_${j}`)}`,
+    ${columnOf(matrix, j, (k) => `tap${k}_${j}`)}`,
     )}
-    ${rowsOf(matrix.length, "t", matrix, (i, j, value) => `points[${i * matrix.length + j} * params.count + i32(i)] = ${value};`)}`,
+    ${rowsOf(matrix.length, matrix, (i, j, value) => `points[${i * matrix.length + j} * params.count + i32(i)] = ${value};`)}`,
   });
 });
 
@@ -231,19 +232,13 @@ export const transformToWeightGrad = memoise((transform: Transform) => {
   return kernel(nameOf("weight_grad", transform), {
     read: { points: "quad" },
     write: { dweight: "quad" },
-    params: { channels: "i32", quads: "i32", rows: "i32", count: "i32" },
+    params: filterParams,
     threads: ({ count }) => count,
     constants: { lanes: transform.lanes },
     body: wgsl`
-    let row = i32(i) / lanes % params.rows;
-    let quad_index = i32(i) / (lanes * params.rows) * lanes + i32(i) % lanes;
-    if ((i32(i) >= params.count) | (quad_index >= params.quads) | (row >= params.channels)) { return; }
-    ${unroll(
-      size,
-      (j) => wgsl`
-    ${unroll(size, (k) => `let point${k}_${j} = points[${k * size + j} * params.count + i32(i)];`)}
-    ${columnOf("t", back, j, (k) => `point${k}_${j}`)}`,
-    )}
-    ${rowsOf(3, "t", back, (i, j, value) => `dweight[(row * 9 + ${3 * i + j}) * params.quads + quad_index] = ${value};`)}`,
+    ${locateFilter}
+    if (row >= params.channels) { return; }
+    ${loadPoints(size, back, "i32(i)")}
+    ${rowsOf(3, back, (i, j, value) => `dweight[(row * 9 + ${3 * i + j}) * params.quads + quad_index] = ${value};`)}`,
   });
 });
