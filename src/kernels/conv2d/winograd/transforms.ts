@@ -132,7 +132,6 @@ export const transformToOutput = memoise((transform: Transform) => {
     ${loadPoints(size, output, "i32(i)")}
     ${rowsOf(
       outputs,
-      "t",
       output,
       (i, j, value) => `if ((y0 + ${i} < params.h) & (x0 + ${j} < params.w)) {
       image[((sample * params.h + y0 + ${i}) * params.w + x0 + ${j}) * params.quads + quad_index] = ${value};
