@@ -12,7 +12,7 @@ export interface DownloadCifarOptions extends DownloadOptions {
 }
 
 /**
- * CIFAR-100's archive (161 MB), downloaded unless it's there already: for `loadCifar100`.
+ * CIFAR-100's archive (169 MB), downloaded unless it's there already: for `loadCifar100`.
  *
  * A cut connection is resumed, in this call or in a later one; the archive gets its name once its md5 is the one that its
  * authors publish.
@@ -23,7 +23,7 @@ export function downloadCifar100(options: DownloadCifarOptions = {}): Promise<st
   return download(cifar100Format, options);
 }
 
-/** CIFAR-10's archive (162 MB), as `downloadCifar100`. */
+/** CIFAR-10's archive (170 MB), as `downloadCifar100`. */
 export function downloadCifar10(options: DownloadCifarOptions = {}): Promise<string> {
   return download(cifar10Format, options);
 }
