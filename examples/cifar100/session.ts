@@ -4,7 +4,6 @@ import { createGpu, data, type Gpu, graphToDot, nn, optim, train } from "wgrad";
 import { type LatestSnapshot, loadSnapshot, type SnapshotFolder, writeFileWhole } from "wgrad/node";
 import type { Console } from "./console.ts";
 import { type DataRequest, findData, howToGet, titleOf } from "./dataset.ts";
-import { describeMemory, memoryLimit } from "./memory.ts";
 import { fromCallersFolder, type Options } from "./options.ts";
 import { newSettings, resumedSettings, type SavedSettings, savedSettings } from "./settings.ts";
 import { findSnapshot, openOutput, refuseDiverged } from "./snapshots.ts";
@@ -151,17 +150,11 @@ class Session {
         batch,
         seed,
         eager: this.#options.eager,
-        checkNumerics: this.#options.checkNumerics,
-        memoryLimit: memoryLimit(this.#options, this.#gpu),
         schedule: optim.stepDecay({ lr, every: halveEvery }),
         signal,
         stopWhen: earlyStopping === "none" ? undefined : train.earlyStopping({ metric: earlyStopping }),
         start,
         onGraph: (loss) => this.#writeGraph(graphToDot(loss)),
-        onMemory: (need) => {
-          screen.line(describeMemory(need, this.#gpu));
-          this.#showTable(start);
-        },
         onCompile: (done, total, kernel) => screen.compiling(done, total, kernel),
         onProgress: (progress) => screen.progress(progress),
         onEpoch: async (entry, state, spent) => {
@@ -207,12 +200,9 @@ class Session {
       screen.line(`  npm run cifar100 -- --recipe chainer-2016 ${source}binary.tar.gz`);
     }
     if (start) screen.line(`Resumed at iteration ${start.iteration}, after ${start.epoch} epochs`);
-  }
-
-  #showTable(start: train.TrainState | undefined): void {
-    this.#screen.line("");
-    this.#screen.header();
-    for (const entry of start?.log ?? []) this.#screen.row(entry);
+    screen.line("");
+    screen.header();
+    for (const entry of start?.log ?? []) screen.row(entry);
   }
 
   /** Graphviz text of the model with its loss. */
@@ -244,13 +234,11 @@ class Session {
     return this.#snapshots?.save(name, snapshot) ?? name;
   }
 
-  /** What went wrong in terms of the command line, and what there is to go on from. */
+  /** What went wrong, and what there is to go on from. */
   #withLastSnapshot(error: unknown): unknown {
-    if (!(error instanceof Error)) return error;
-    const { latest } = this.#snapshots ?? {};
-    const message = error.message.replace("with checkNumerics", "with --check-numerics");
-    const goOn = latest === undefined ? "" : `; the last snapshot is ${shown(latest)}`;
-    return new Error(`${message}${goOn}`, { cause: error });
+    const latest = this.#snapshots?.latest;
+    if (!(error instanceof Error) || latest === undefined) return error;
+    return new Error(`${error.message}; the last snapshot is ${shown(latest)}`, { cause: error });
   }
 
   #resumeCommand(file: string): string {
