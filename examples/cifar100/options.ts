@@ -16,6 +16,7 @@ export interface Options {
   readonly recipe?: RecipeName;
   readonly batchsize?: number;
   readonly learnrate?: number;
+  readonly halveEvery?: number;
   readonly epoch?: number;
   readonly width?: number;
   readonly seed?: number;
@@ -23,6 +24,9 @@ export interface Options {
   readonly testLimit?: number;
   readonly earlyStopping?: EarlyStopping;
   readonly eager?: boolean;
+  readonly checkNumerics?: boolean;
+  /** MiB. */
+  readonly memory?: number;
   /** "auto", "list", a power preference or a part of an adapter's name. */
   readonly device: string;
   readonly out: string;
@@ -114,6 +118,7 @@ function describe(): Command {
     )
     .option("-b, --batchsize <n>", "images a step", positiveInteger)
     .option("-l, --learnrate <rate>", "learning rate of the first epochs", positiveNumber)
+    .option("--halve-every <n>", "epochs after which the learning rate is halved", positiveInteger)
     .option("-e, --epoch <n>", "epochs", positiveInteger)
     .option("--width <factor>", "scales every channel count; a multiple of 1/64", widthFactor)
     .option("--seed <n>", "decides weights, dropout and the order of the images", wholeNumber)
@@ -125,6 +130,15 @@ function describe(): Command {
       metricOrNone,
     )
     .option("--eager", "run the model's code at each step, instead of a recording")
+    .option(
+      "--check-numerics",
+      "stop at the first step with a NaN or infinity and say where it came from; slower",
+    )
+    .option(
+      "--memory <mib>",
+      "refuse to start a run that takes more memory on the adapter (default: all of the host's on a CPU, no limit on a GPU)",
+      positiveInteger,
+    )
     .addOption(
       new Option(
         "--device <adapter>",

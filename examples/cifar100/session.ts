@@ -4,6 +4,7 @@ import { createGpu, data, type Gpu, graphToDot, nn, optim, train } from "wgrad";
 import { type LatestSnapshot, loadSnapshot, type SnapshotFolder, writeFileWhole } from "wgrad/node";
 import type { Console } from "./console.ts";
 import { type DataRequest, findData, howToGet, titleOf } from "./dataset.ts";
+import { describeMemory, memoryLimit } from "./memory.ts";
 import { fromCallersFolder, type Options } from "./options.ts";
 import { newSettings, resumedSettings, type SavedSettings, savedSettings } from "./settings.ts";
 import { findSnapshot, openOutput, refuseDiverged } from "./snapshots.ts";
@@ -150,11 +151,17 @@ class Session {
         batch,
         seed,
         eager: this.#options.eager,
+        checkNumerics: this.#options.checkNumerics,
+        memoryLimit: memoryLimit(this.#options, this.#gpu),
         schedule: optim.stepDecay({ lr, every: halveEvery }),
         signal,
         stopWhen: earlyStopping === "none" ? undefined : train.earlyStopping({ metric: earlyStopping }),
         start,
         onGraph: (loss) => this.#writeGraph(graphToDot(loss)),
+        onMemory: (need) => {
+          screen.line(describeMemory(need, this.#gpu));
+          this.#showTable(start);
+        },
         onCompile: (done, total, kernel) => screen.compiling(done, total, kernel),
         onProgress: (progress) => screen.progress(progress),
         onEpoch: async (entry, state, spent) => {
@@ -200,9 +207,12 @@ class Session {
       screen.line(`  npm run cifar100 -- --recipe chainer-2016 ${source}binary.tar.gz`);
     }
     if (start) screen.line(`Resumed at iteration ${start.iteration}, after ${start.epoch} epochs`);
-    screen.line("");
-    screen.header();
-    for (const entry of start?.log ?? []) screen.row(entry);
+  }
+
+  #showTable(start: train.TrainState | undefined): void {
+    this.#screen.line("");
+    this.#screen.header();
+    for (const entry of start?.log ?? []) this.#screen.row(entry);
   }
 
   /** Graphviz text of the model with its loss. */
@@ -234,19 +244,22 @@ class Session {
     return this.#snapshots?.save(name, snapshot) ?? name;
   }
 
-  /** What went wrong, and what there is to go on from. */
+  /** What went wrong in terms of the command line, and what there is to go on from. */
   #withLastSnapshot(error: unknown): unknown {
-    const latest = this.#snapshots?.latest;
-    if (!(error instanceof Error) || latest === undefined) return error;
-    return new Error(`${error.message}; the last snapshot is ${shown(latest)}`, { cause: error });
+    if (!(error instanceof Error)) return error;
+    const { latest } = this.#snapshots ?? {};
+    const message = error.message.replace("with checkNumerics", "with --check-numerics");
+    const goOn = latest === undefined ? "" : `; the last snapshot is ${shown(latest)}`;
+    return new Error(`${message}${goOn}`, { cause: error });
   }
 
   #resumeCommand(file: string): string {
-    const { out, data: source, unofficial, epoch, device } = this.#options;
+    const { out, data: source, unofficial, epoch, device, memory } = this.#options;
     const parts = ["npm run cifar100 --", "--resume", quoted(shown(file)), "--out", quoted(shown(out))];
     if (source !== undefined) parts.push("--data", quoted(shown(source)));
     if (unofficial) parts.push("--unofficial");
     if (epoch !== undefined) parts.push("--epoch", String(epoch));
+    if (memory !== undefined) parts.push("--memory", String(memory));
     if (device !== "auto") parts.push("--device", quoted(device));
     return parts.join(" ");
   }
