@@ -157,6 +157,33 @@ describe("--download", () => {
     );
   });
 
+  it("stopped by Ctrl-C keeps what came, exits 130 and says so", async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { "content-length": 1000 }).write("the first bytes");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/set.tar.gz`;
+    const part = join(cacheFolder(withoutCache(folder)), "datasets/cifar-100-binary.tar.gz.part");
+    const came = () => existsSync(part) && readFileSync(part, "utf8") === "the first bytes";
+    const stopped = await command.run(["--download", address], {
+      cwd: folder,
+      env: withoutCache(folder),
+      onOutput: async (child, stdout) => {
+        if (stdout.includes("Stopping") || !stdout.includes("Downloading")) return;
+        await expect.poll(came, { timeout: 10_000 }).toBe(true);
+        child.kill("SIGINT");
+      },
+    });
+    server.closeAllConnections();
+    server.close();
+    expect([stopped.status, onlyLine(stopped)]).toEqual([
+      130,
+      "cifar100: the download was stopped; what came is kept: the same command goes on from there",
+    ]);
+    expect(came()).toBe(true);
+    rmSync(part);
+  });
+
   it("of what isn't the set, or isn't there, is an error; later runs find the set in the cache", async () => {
     const server = createServer((request, response) => {
       response.writeHead(request.url === "/other" ? 200 : 404).end("another file");
