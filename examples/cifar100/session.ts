@@ -6,6 +6,7 @@ import type { Console } from "./console.ts";
 import { type DataRequest, findData, howToGet, titleOf } from "./dataset.ts";
 import { describeMemory, memoryLimit } from "./memory.ts";
 import { fromCallersFolder, type Options } from "./options.ts";
+import { RunReport } from "./report/run-report.ts";
 import { newSettings, resumedSettings, type SavedSettings, savedSettings } from "./settings.ts";
 import { findSnapshot, openOutput, refuseDiverged } from "./snapshots.ts";
 import { count, summarize } from "./summary.ts";
@@ -103,7 +104,15 @@ async function prepare(
       `the snapshot was trained on ${count(saved.trainImages)} images of ${saved.dataset}, but the data is ` +
         `${count(whole.trainImages)} of ${whole.dataset}; resume with the same data`,
     );
-  return new Session(gpu, options, whole, set, screen);
+  const report = new RunReport(options.out, {
+    title: `VGG on ${dataset === "synthetic" ? "the synthetic set" : titleOf(dataset)}`,
+    command: ["npm run cifar100 --", ...process.argv.slice(2).map(quoted)].join(" "),
+    epochs: settings.epochs,
+    settings: { ...whole, eager: options.eager === true },
+    ...{ gpu, source, set },
+    onTrouble: (message) => screen.line(`!! The report couldn't be written: ${message}`),
+  });
+  return new Session(gpu, options, whole, set, screen, report);
 }
 
 class Session {
@@ -113,10 +122,18 @@ class Session {
   readonly #settings: SavedSettings;
   readonly #set: data.DataSet;
   readonly #screen: Console;
+  readonly #report: RunReport;
   #snapshots: SnapshotFolder | undefined;
   #graph: Promise<void> | undefined;
 
-  constructor(gpu: Gpu, options: Options, settings: SavedSettings, set: data.DataSet, screen: Console) {
+  constructor(
+    gpu: Gpu,
+    options: Options,
+    settings: SavedSettings,
+    set: data.DataSet,
+    screen: Console,
+    report: RunReport,
+  ) {
     const model = makeModel(gpu, settings, set.train.classCount);
     const { lr } = settings;
     const optimizer = optim.sgd(model.parameters(), {
@@ -131,6 +148,7 @@ class Session {
     this.#settings = settings;
     this.#set = set;
     this.#screen = screen;
+    this.#report = report;
   }
 
   async train(
@@ -164,15 +182,18 @@ class Session {
         },
         onCompile: (done, total, kernel) => screen.compiling(done, total, kernel),
         onProgress: (progress) => screen.progress(progress),
+        onLogits: this.#report.onLogits,
         onEpoch: async (entry, state, spent) => {
           seconds.push(spent);
           screen.row(entry);
           await this.#writeLog(state.log);
           await this.#save(`snapshot_epoch_${entry.epoch}.wgrad`, state);
+          await this.#report.epoch(state.log);
         },
       });
       await this.#graph;
     } catch (error) {
+      await this.#report.fail();
       throw this.#withLastSnapshot(error);
     }
     screen.end();
@@ -181,6 +202,7 @@ class Session {
       const file = await this.#save(name, result.state).catch((error) => {
         throw this.#withLastSnapshot(error);
       });
+      await this.#report.end(false, result.state.log, this.run.model);
       screen.line(`Stopped at iteration ${result.state.iteration}. Go on with:`);
       screen.line(`  ${this.#resumeCommand(file)}`);
       return false;
@@ -189,7 +211,8 @@ class Session {
     else if (seconds.length === 0)
       screen.line(`The snapshot has all ${epochs} epochs already; --epoch sets more.`);
     if (seconds.length > 0) for (const line of summarize(this.#settings, seconds)) screen.line(line);
-    screen.line(`Log and snapshots are in ${shown(this.#options.out)}`);
+    await this.#report.end(true, result.state.log, this.run.model);
+    screen.line(`Log, report.html and snapshots are in ${shown(this.#options.out)}`);
     return true;
   }
 

@@ -123,7 +123,10 @@ describe("training", () => {
 
   it("writes the log and the last three snapshots", () => {
     expect(snapshots("whole")).toEqual([5, 6, 7].map((epoch) => `snapshot_epoch_${epoch}.wgrad`));
-    expect(readdirSync(join(folder, "whole")).sort()).toEqual(["cg.dot", "log", ...snapshots("whole")]);
+    expect(readdirSync(join(folder, "whole")).sort()).toEqual([
+      ...["cg.dot", "log", "log.csv", "report.html", "report.json"],
+      ...snapshots("whole"),
+    ]);
     expect(Object.keys(log("whole")[0])).toEqual([...logKeys, "dataset"]);
     expect(log("whole").map((entry: { iteration: number }) => entry.iteration)).toEqual([
       3, 6, 9, 12, 15, 18, 21,

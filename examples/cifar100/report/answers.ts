@@ -7,6 +7,8 @@ import type { AnswersData, DatasetData, Sample } from "./run-data.ts";
 /** More classes than this make no readable matrix; then it's drawn by superclass, or left out. */
 const mostInMatrix = 30;
 const listedConfusions = 12;
+/** From here on light text is the readable one, and dark text on a dark page. */
+const strongShare = 0.7;
 
 export function answersSection(dataset: DatasetData, answers: AnswersData): Html {
   const { classes } = dataset;
@@ -87,7 +89,7 @@ function matrixTable({ kind, names, counts }: Matrix): Html {
     const cells = row.map((count, answer) => {
       const share = of > 0 ? count / of : 0;
       const about = `${count} of ${of} ${spoken(names[label])}: ${spoken(names[answer])}`;
-      const look = count === 0 ? "none" : share > 0.5 ? "strong" : "weak";
+      const look = count === 0 ? "none" : share > strongShare ? "strong" : "weak";
       const text = count === 0 ? "·" : share < 0.005 ? "<1" : Math.round(100 * share);
       return html`<td class="${look}" style="--share:${Math.round(100 * share)}%" title="${about}">${text}</td>`;
     });
@@ -96,11 +98,12 @@ function matrixTable({ kind, names, counts }: Matrix): Html {
   const heads = names.map((name) => html`<th scope="col"><span>${spoken(name)}</span></th>`);
   const table = html`
     <table class="matrix">
-      <caption>Per cent of a ${kind}'s test images (row) by the ${kind} of the answer (column).</caption>
       <thead><tr><td></td>${heads}</tr></thead>
       <tbody>${rows}</tbody>
     </table>`;
-  return scrolling(`Confusion matrix by ${kind}`, table);
+  return html`
+    <p class="muted">Per cent of a ${kind}'s test images (row) by the ${kind} of the answer (column).</p>
+    ${scrolling(`Confusion matrix by ${kind}`, table)}`;
 }
 
 interface Confusion {

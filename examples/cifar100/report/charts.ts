@@ -18,7 +18,7 @@ export interface Chart {
   readonly curves: readonly Curve[];
   /** How values are written, with three digits by default. */
   readonly format?: (value: number) => string;
-  /** Whether values hold until the next epoch. */
+  /** Whether an epoch has its value from its beginning on. */
   readonly steps?: boolean;
   /** Whether the axis begins at 0 in any case. */
   readonly fromZero?: boolean;
@@ -28,7 +28,7 @@ export const colours = 8;
 const width = 440;
 const height = 260;
 const mostSymbols = 40;
-const label = { color: "var(--muted)", fontSize: 12 };
+const label = { color: "var(--muted)", fontSize: 13 };
 
 /** A figure for each chart. */
 export async function drawCharts(charts: readonly Chart[]): Promise<Html[]> {
@@ -71,7 +71,7 @@ export async function drawCharts(charts: readonly Chart[]): Promise<Html[]> {
           name,
           silent: true,
           emphasis: { disabled: true },
-          step: steps ? ("end" as const) : false,
+          step: steps ? ("start" as const) : false,
           showSymbol: points.length <= mostSymbols,
           symbol: "circle",
           symbolSize: 6,
@@ -129,9 +129,12 @@ export function digits(value: number): string {
   return Math.abs(rounded) >= 1000 ? rounded.toLocaleString("en-US") : String(rounded);
 }
 
-/** 0 to 1 in per cent, with a digit after the point below 10. */
+/** 0 to 1 in per cent, with one digit after the point. */
 export function percent(value: number): string {
-  if (!Number.isFinite(value)) return "not a number";
-  const hundredths = 100 * value;
-  return `${hundredths.toFixed(hundredths !== 0 && Math.abs(hundredths) < 10 ? 1 : 0)} %`;
+  return Number.isFinite(value) ? `${(100 * value).toFixed(1)}\u00a0%` : "not a number";
+}
+
+/** The same for an axis: no digits that aren't needed. */
+export function roundPercent(value: number): string {
+  return `${digits(100 * value)}\u00a0%`;
 }

@@ -1,5 +1,5 @@
 /** The curves of one run, and of several side by side, from their logs. */
-import { type Chart, type Curve, percent } from "./charts.ts";
+import { type Chart, type Curve, roundPercent } from "./charts.ts";
 import { type LogRow, numberOf } from "./run-data.ts";
 
 type Points = Curve["points"];
@@ -17,7 +17,7 @@ export function chartsOfRun(log: readonly LogRow[]): Chart[] {
   const one = (key: string): Curve[] => [{ name: key.replaceAll("_", " "), points: pointsOf(log, key) }];
   return [
     { title: "Loss", curves: both("loss") },
-    { title: "Accuracy", curves: both("accuracy"), format: percent, fromZero: true },
+    { title: "Accuracy", curves: both("accuracy"), format: roundPercent, fromZero: true },
     { title: "Learning rate", curves: one("lr"), steps: true, fromZero: true },
     { title: "Training images per second", curves: one("images_per_second"), fromZero: true },
   ];
@@ -36,11 +36,11 @@ export function chartsOfRuns(runs: readonly NamedLog[], colours: number): Chart[
     {
       title: "Validation accuracy",
       curves: curves("validation/main/accuracy"),
-      format: percent,
+      format: roundPercent,
       fromZero: true,
     },
     { title: "Validation loss", curves: curves("validation/main/loss") },
-    { title: "Training accuracy", curves: curves("main/accuracy"), format: percent, fromZero: true },
+    { title: "Training accuracy", curves: curves("main/accuracy"), format: roundPercent, fromZero: true },
     { title: "Training loss", curves: curves("main/loss") },
     { title: "Learning rate", curves: curves("lr"), steps: true, fromZero: true },
     { title: "Training images per second", curves: curves("images_per_second"), fromZero: true },

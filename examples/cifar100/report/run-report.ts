@@ -6,7 +6,14 @@ import { createRequire } from "node:module";
 import { arch, cpus, release, type } from "node:os";
 import { join } from "node:path";
 import type { data, Gpu, train } from "wgrad";
-import { cifar100Superclasses, confusionMatrix, Predictions, predict, writeFileWhole } from "wgrad/node";
+import {
+  type Answers,
+  cifar100Superclasses,
+  confusionMatrix,
+  Predictions,
+  predict,
+  writeFileWhole,
+} from "wgrad/node";
 import { csvOf } from "./csv.ts";
 import { pageOf } from "./page.ts";
 import { type Images, samplesOf, sheetOf } from "./pictures.ts";
@@ -21,6 +28,8 @@ export interface RunDescription {
   /** The images as they lie in the host's memory, and on the GPU, which may be fewer. */
   readonly source: data.TrainTest;
   readonly set: data.DataSet;
+  /** Told why the files couldn't be written: that stops no training. */
+  readonly onTrouble: (message: string) => void;
 }
 
 const samplesEach = 12;
@@ -31,13 +40,16 @@ export class RunReport {
   readonly #test: Images;
   readonly #testOnGpu: data.GpuImages;
   readonly #predictions: Predictions;
+  readonly #onTrouble: (message: string) => void;
+  #log: readonly train.LogEntry[] = [];
   #answers: AnswersData | undefined;
 
-  constructor(folder: string, { gpu, source, set, ...description }: RunDescription) {
+  constructor(folder: string, { gpu, source, set, onTrouble, ...description }: RunDescription) {
     this.#folder = folder;
     this.#test = part(source.test, set.test.count);
     this.#testOnGpu = set.test;
     this.#predictions = new Predictions(set.test.count);
+    this.#onTrouble = onTrouble;
     this.#fixed = {
       version: 1,
       ...description,
@@ -54,28 +66,43 @@ export class RunReport {
 
   /** After an epoch, whose validation has gone through `onLogits`. */
   async epoch(log: readonly train.LogEntry[]): Promise<void> {
-    this.#take(await this.#predictions.read(), log.at(-1)?.epoch ?? 0);
-    await this.#write("running", log);
+    this.#log = log;
+    await this.#guarded(async () => {
+      this.#take(await this.#predictions.read());
+      await this.#write("running");
+    });
   }
 
-  /** At the end, however it came. A run that had nothing left to train asks the model for its answers now. */
-  async end(
-    status: "finished" | "stopped",
-    log: readonly train.LogEntry[],
-    model: train.Classifier,
-  ): Promise<void> {
-    if (status === "finished" && !this.#answers)
-      this.#take(await predict(model, this.#testOnGpu), log.at(-1)?.epoch ?? 0);
-    await this.#write(status, log);
+  /** At the end of `fit`. A run that had nothing left to train asks the model for its answers now. */
+  async end(finished: boolean, log: readonly train.LogEntry[], model: train.Classifier): Promise<void> {
+    this.#log = log;
+    await this.#guarded(async () => {
+      if (finished && !this.#answers) this.#take(await predict(model, this.#testOnGpu));
+      await this.#write(finished ? "finished" : "stopped");
+    });
   }
 
-  #take(answers: { readonly classes: Uint16Array; readonly confidences: Float32Array }, epoch: number): void {
+  /** After `fit` threw. */
+  async fail(): Promise<void> {
+    if (this.#answers) await this.#guarded(() => this.#write("stopped"));
+  }
+
+  async #guarded(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#onTrouble(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #take(answers: Answers): void {
+    const epoch = this.#log.at(-1)?.epoch ?? 0;
     const { labels } = this.#test;
     const confusion = confusionMatrix(labels, answers.classes, this.#fixed.dataset.classes.length);
     this.#answers = { epoch, confusion, ...samplesOf(this.#test, answers, samplesEach) };
   }
 
-  async #write(status: RunData["status"], log: readonly train.LogEntry[]): Promise<void> {
+  async #write(status: RunData["status"]): Promise<void> {
     const answers = this.#answers;
     const run: RunData = {
       ...this.#fixed,
@@ -83,7 +110,8 @@ export class RunReport {
       written: new Date().toISOString(),
       ...(answers && { answers }),
     };
-    const rows = log.map((entry) => ({ ...entry }));
+    const { synthetic } = run.dataset;
+    const rows = this.#log.map((entry) => ({ ...entry, ...(synthetic && { dataset: "synthetic" }) })); // as in `log`
     await writeFileWhole(join(this.#folder, "log.csv"), csvOf(rows));
     await writeFileWhole(join(this.#folder, "report.json"), JSON.stringify(run));
     await writeFileWhole(join(this.#folder, "report.html"), await pageOf(run, rows, this.#folder));
@@ -122,12 +150,12 @@ function groupsOf({ labels, coarse, classes, synthetic }: data.ImageSet): Groups
 }
 
 function environmentOf(gpu: Gpu): Record<string, string> {
-  const { vendor, architecture, device, description, isSoftware } = gpu.info;
-  const names = [...new Set([description, device, vendor, architecture])].filter((name) => name !== "");
+  const { vendor, device, description, isSoftware } = gpu.info;
+  const adapter = [description, device, vendor].find((name) => name !== "") ?? "unnamed";
   const { npm_package_version: version } = process.env;
   const processors = cpus();
   return {
-    Adapter: `${names.join(", ")}${isSoftware ? " (software)" : ""}`,
+    Adapter: `${adapter}${isSoftware ? " (software: computes on the processor)" : ""}`,
     Processor: `${processors[0]?.model.trim() ?? "unknown"}, ${processors.length} threads`,
     System: `${type()} ${release()}, ${arch()}`,
     ...(version !== undefined && { wgrad: version }),

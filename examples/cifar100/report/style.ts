@@ -2,15 +2,15 @@
 export const style = `
 :root {
   color-scheme: light dark;
-  --page: #ffffff; --card: #f5f6f8; --text: #1b1f24; --muted: #57606a; --line: #8c959f; --grid: #dfe3e8; --heat: #0a5dc2;
-  --on-heat: #ffffff; --right: #1a7f37; --wrong: #b42318;
+  --page: #ffffff; --card: #f5f6f8; --text: #1b1f24; --muted: #57606a; --line: #8c959f; --grid: #dfe3e8; --heat: #003f8f;
+  --off-heat: #000000; --on-heat: #ffffff; --right: #1a7f37; --wrong: #b42318;
   --curve-0: #0a5dc2; --curve-1: #b54708; --curve-2: #1a7f37; --curve-3: #8b3fc7;
   --curve-4: #b0267c; --curve-5: #0b7285; --curve-6: #7a5c00; --curve-7: #57606a;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --page: #14171b; --card: #1e2329; --text: #e8eaed; --muted: #a5aeb8; --line: #6e7781; --grid: #30363d; --heat: #6cb2ff;
-    --on-heat: #0b1016; --right: #57cc70; --wrong: #ff8a7d;
+    --page: #14171b; --card: #1e2329; --text: #e8eaed; --muted: #a5aeb8; --line: #6e7781; --grid: #30363d; --heat: #619ee0;
+    --off-heat: #ffffff; --on-heat: #000000; --right: #57cc70; --wrong: #ff8a7d;
     --curve-0: #6cb2ff; --curve-1: #ffab5e; --curve-2: #57cc70; --curve-3: #c99bff;
     --curve-4: #ff8ac9; --curve-5: #4fd1e0; --curve-6: #e3c04b; --curve-7: #a5aeb8;
   }
@@ -45,7 +45,8 @@ td.number, th.number { text-align: right; white-space: nowrap; }
 code { font-size: 0.875em; overflow-wrap: anywhere; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); gap: 8px 32px; align-items: start; }
 .columns table { width: 100%; }
-.columns th { width: 40%; }
+.columns th { width: 40%; padding-left: 0; }
+.scroll + h3 { margin-top: 24px; }
 .scroll { overflow: auto; max-width: 100%; }
 .tall { max-height: 520px; border: 1px solid var(--grid); border-radius: 8px; }
 .tall thead th { position: sticky; top: 0; background: var(--card); z-index: 1; }
@@ -59,8 +60,8 @@ button.sort { font: inherit; font-weight: 600; color: inherit; background: none;
 .matrix th, .matrix td { padding: 0; border: 1px solid var(--page); font-weight: 400; vertical-align: middle; }
 .matrix thead th { height: 200px; vertical-align: bottom; }
 .matrix thead th span { writing-mode: vertical-rl; transform: rotate(180deg); padding: 4px 0; white-space: nowrap; }
-.matrix tbody th { position: sticky; left: 0; background: var(--page); padding-right: 8px; text-align: right; min-width: 120px; line-height: 1.2; }
-.matrix td { width: 38px; min-width: 34px; height: 30px; text-align: center; background: color-mix(in srgb, var(--heat) var(--share), var(--card)); }
+.matrix tbody th { position: sticky; left: 0; background: var(--page); padding-right: 8px; text-align: right; white-space: nowrap; line-height: 1.2; }
+.matrix td { width: 38px; min-width: 34px; height: 30px; text-align: center; background: color-mix(in srgb, var(--heat) var(--share), var(--card)); color: var(--off-heat); }
 .matrix td.strong { color: var(--on-heat); }
 .matrix td.none { color: var(--muted); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(132px, 1fr)); gap: 16px 12px; margin: 8px 0 24px; }
@@ -78,7 +79,7 @@ details { margin-top: 16px; }
 summary { cursor: pointer; margin-bottom: 8px; }
 @media (max-width: 600px) {
   .matrix thead th { height: 170px; }
-  .matrix tbody th { min-width: 96px; max-width: 110px; font-size: 0.75rem; }
+  .matrix tbody th { min-width: 96px; max-width: 110px; font-size: 0.75rem; white-space: normal; }
   th, td { padding: 4px 6px; }
 }
 @media print { .tall { max-height: none; } }
