@@ -11,7 +11,7 @@
  * 70 to 78 @4. Rejected in the prototype: the taps of a row unrolled (slower: the loop's code doesn't fit).
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { components, memoise, unroll } from "../unroll.ts";
+import { components, fromLane, memoise, unroll } from "../unroll.ts";
 import { correlationParams, moduloWgsl, strideClass } from "./correlation.ts";
 import type { CorrelationTile } from "./subgroup-tiles.ts";
 
@@ -63,7 +63,7 @@ function accumulate(tile: CorrelationTile, loaded: number): string {
         ${unroll(4, (u) => `let w${u} = weight[iw + ${u * lanes}];`)}
         ${forEachPixel(tile, (s, lane, p, sum) => {
           const products = components.map((u, k) => ` sum${sum} += r.${u} * w${k};`).join("");
-          return `{ let r = subgroupShuffle(pixel${s}_${p}, ${lane}u);${products} }`;
+          return `{ let r = ${fromLane(lanes)}(pixel${s}_${p}, ${lane}u);${products} }`;
         })}
         iw += 4 * lanes;`;
   if (taps === 1) return load + multiply;
@@ -83,9 +83,9 @@ function store(tile: CorrelationTile): string {
   return unroll(strips * lanes, (index) => {
     const [s, lane] = [Math.floor(index / lanes), index % lanes];
     return wgsl`{
-      let row = subgroupShuffle(row${s}, ${lane}u);
-      let left = subgroupShuffle(left${s}, ${lane}u);
-      let image = subgroupShuffle(image${s}, ${lane}u);
+      let row = ${fromLane(lanes)}(row${s}, ${lane}u);
+      let left = ${fromLane(lanes)}(left${s}, ${lane}u);
+      let image = ${fromLane(lanes)}(image${s}, ${lane}u);
       if (channel < params.channels && row < rows) {
         let oy = row * out_stride + class_y;
         let ox = left * out_stride + class_x;

@@ -9,7 +9,7 @@
  * neighbours were quiet: 67 GFLOP/s @16, 60 @8, 106 @4, 101 @2. Stores stand in a loop: written out, they're most of the machine code and of the compile time.
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { components, memoise, unroll } from "../unroll.ts";
+import { components, fromLane, memoise, unroll } from "../unroll.ts";
 import type { WeightGradTile } from "./subgroup-tiles.ts";
 
 const isPadding = ({ rowPadding, width }: WeightGradTile, column: number) =>
@@ -61,7 +61,7 @@ function accumulate(tile: WeightGradTile): string {
   return unroll(quads, (q) => {
     const broadcasts = places.map(([r, p]) => {
       const pair = p * quads + q;
-      return `let g${r}_${p} = subgroupShuffle(dy${r}_${Math.floor(pair / lanes)}, ${pair % lanes}u);`;
+      return `let g${r}_${p} = ${fromLane(lanes)}(dy${r}_${Math.floor(pair / lanes)}, ${pair % lanes}u);`;
     });
     const updates = unroll(4 * taps, (index) => {
       const [u, tap] = [Math.floor(index / taps), index % taps];

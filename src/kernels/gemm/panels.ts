@@ -6,8 +6,6 @@
  * it loads close together in either order: along the rows of a panel, or down them.
  * The tile and its inner loop are those of `subgroup.ts`; nothing is packed.
  *
- * `subgroupShuffle` from a constant lane takes 3 to 5 % less time than `subgroupBroadcast`, which clears the result where that lane is inactive.
- *
  * GFLOP/s in Winograd's algorithm for VGG's layers at batch 32 (CPU time, 8 lanes; the machine's arithmetic would allow 96): 45 to 60. 42 % of the time goes into
  * loads. Rejected: 64 rows (no gain: 42 KB of code; at 26 KB it's decoding that limits already), eight steps in place of four (46 to 51), b in workgroup memory
  * for four or sixteen tiles (2 %, 8 %), panels of four lanes for 16 columns, other rows for each quad (16->16@32 at batch 64 18.6 ms in place of the direct
@@ -16,7 +14,7 @@
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { components, memoise, unroll } from "../unroll.ts";
+import { components, fromLane, memoise, unroll } from "../unroll.ts";
 
 /**
  * What is multiplied:
@@ -62,11 +60,11 @@ function multiply({ lanes, form }: Product): string {
   if (form !== "columns_columns") {
     return unroll(4 * lanes, (row) => {
       const products = components.map((u, k) => ` sum${row} += r.${u} * b${k};`).join("");
-      return `{ let r = subgroupShuffle(a${Math.floor(row / lanes)}, ${row % lanes}u);${products} }`;
+      return `{ let r = ${fromLane(lanes)}(a${Math.floor(row / lanes)}, ${row % lanes}u);${products} }`;
     });
   }
   return unroll(lanes, (z) => {
-    const rows = unroll(4, (k) => `let r${k} = subgroupShuffle(a${k}, ${z}u);`);
+    const rows = unroll(4, (k) => `let r${k} = ${fromLane(lanes)}(a${k}, ${z}u);`);
     const products = components.map((u, j) => unroll(4, (k) => `sum${4 * z + j} += r${k}.${u} * b${k};`));
     return `{ ${rows}\n    ${products.join("\n    ")} }`;
   });

@@ -10,7 +10,7 @@
  */
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { components, memoise, unroll } from "../unroll.ts";
+import { components, fromLane, memoise, unroll } from "../unroll.ts";
 import type { GemmArguments } from "./gemm.ts";
 import { packColumns, packRows } from "./pack.ts";
 
@@ -48,7 +48,7 @@ export const gemmSubgroup = memoise(({ lanes, quads }: GemmTile) =>
     ${unroll(
       tileRows,
       (row) =>
-        `{ let r = subgroupShuffle(a${Math.floor(row / lanes)}, ${row % lanes}u);` +
+        `{ let r = ${fromLane(lanes)}(a${Math.floor(row / lanes)}, ${row % lanes}u);` +
         `${components.map((u, k) => ` sum${row} += r.${u} * b${k};`).join("")} }`,
     )}
       ia += rows;
