@@ -23,11 +23,13 @@ import { root } from "./setup/packages.mjs";
 import { fail, SetupError } from "./setup/report.mjs";
 import { setup } from "./setup.mjs";
 
-const [target, ...args] = process.argv.slice(2);
+const words = process.argv.slice(2);
+const needsAdapter = words[0] !== "--no-adapter";
+const [target, ...args] = needsAdapter ? words : words.slice(1);
 try {
-  if (!target) throw new SetupError("usage: node scripts/run.mjs FILE.ts|vitest [arguments]");
+  if (!target) throw new SetupError("usage: node scripts/run.mjs [--no-adapter] FILE.ts|vitest [arguments]");
   const isHelp = args.some((arg) => arg === "--help" || arg === "-h");
-  const env = setup({ adapter: !isHelp });
+  const env = setup({ adapter: needsAdapter && !isHelp });
   if (target === "vitest" && !isHelp) provideChromium();
   const file = target === "vitest" ? join(root, "node_modules/vitest/vitest.mjs") : await bundle(target);
   run([...(target === "vitest" ? [] : ["--enable-source-maps"]), file, ...args], env);
