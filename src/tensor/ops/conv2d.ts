@@ -32,7 +32,7 @@ export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): 
   const { ho, wo } = outputExtents(shape);
   const { device } = x;
   const y = x.gpu.empty([shape.n, ho, wo, shape.co]);
-  const kept = willRecord(x, weight) ? keep(x, weight, shape) : {};
+  const kept = device.tracing && willRecord(x, weight) ? keep(x, weight, shape) : {};
   conv2dForward(device, { shape, x, weight, y, kept });
   if (bias) biasAdd(device, { bias, y, n: y.size, channels: shape.co });
   return record("conv2d", y, bias ? [x, weight, bias] : [x, weight], {
@@ -52,7 +52,10 @@ export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): 
   });
 }
 
-/** Places for what forward leaves for the gradients. */
+/**
+ * Places for what forward leaves for the gradients, in recordings, whose memory is planned. An eager forward that no backward follows would hold several times
+ * its activations until they're garbage.
+ */
 function keep(x: Tensor, weight: Tensor, shape: Conv2dShape): { input?: Tensor; weight?: Tensor } {
   const bytes = conv2dKeptBytes(x.device, shape);
   const kept: { input?: Tensor; weight?: Tensor } = {};
