@@ -1,6 +1,5 @@
 /** `wgrad/node`: what needs files: data sets from disk, snapshots, and what reports are made of. */
 
-export { coarseNames as cifar100Superclasses } from "./data/class-names.ts";
 export { cacheFolder } from "./data/node/cache-folder.ts";
 export { type DownloadOptions, type DownloadProgress, downloadFile } from "./data/node/download.ts";
 export {
@@ -11,6 +10,7 @@ export {
 } from "./data/node/download-cifar.ts";
 export { DownloadError } from "./data/node/download-error.ts";
 export { type LoadCifarOptions, loadCifar10, loadCifar100 } from "./data/node/load-cifar.ts";
+export { cifar100Superclasses } from "./data/node/superclasses.ts";
 export { type AdapterName, formatAdapter, listAdapters } from "./gpu/adapters.node.ts";
 export {
   type Answers,

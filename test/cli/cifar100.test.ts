@@ -133,6 +133,18 @@ describe("training", () => {
     ]);
   });
 
+  it("writes a report of the last validation's answers", () => {
+    const report = JSON.parse(readFileSync(join(folder, "whole/report.json"), "utf8"));
+    const confusion: number[][] = report.answers.confusion;
+    const right = confusion.reduce((sum, row, label) => sum + (row[label] ?? 0), 0);
+    expect(confusion.flat().reduce((sum, count) => sum + count)).toBe(20);
+    expect(right / 20).toBe(log("whole")[6]["validation/main/accuracy"]);
+    expect(report.status).toBe("finished");
+    const page = readFileSync(join(folder, "whole/report.html"), "utf8");
+    expect(page).toContain("Finished: epoch 7 of 7.");
+    expect(page).toMatch(/title="\d+ of \d+ hourglass 2: disc 1"/);
+  });
+
   it("stopped by Ctrl-C saves a snapshot, exits 130 and says how to go on to the same end", async () => {
     const args = [...tiny, "-e", "7", "-l", "0.01", "-o", "stopped here"];
     const stopped = await cifar100(args, "\n2     ");

@@ -24,15 +24,21 @@ export async function comparisonOf(runs: readonly ComparedRun[]): Promise<string
     <main>
     ${isSynthetic && html`<p class="notice">Runs on the synthetic data set are among these: their accuracies say nothing about photographs.</p>`}
     <h2>Results</h2>
-    ${scrolling("Results", resultTable(runs, different))}
+    <p class="muted">Accuracy and loss on the test set after the last epoch; images per second: median of the epochs.</p>
+    ${scrolling("Results", resultTable(runs))}
     <h2>Curves</h2>
     <div class="charts">${charts}</div>
-    ${Object.keys(same).length > 0 && html`<h2>Settings</h2>${pairs("What the runs have in common", same)}`}
+    ${different.size > 0 && html`<h2>What differs</h2>${scrolling("What differs", differences(runs, different))}`}
+    ${Object.keys(same).length > 0 && html`<h2>What they have in common</h2>${pairs("Settings, device and versions", same)}`}
     </main>`,
   );
 }
 
-function resultTable(runs: readonly ComparedRun[], different: ReadonlyMap<string, readonly string[]>): Html {
+function nameOf(run: ComparedRun, k: number): Html {
+  return html`<span class="name">${swatch(k, isDashed(k, colours))}${run.name}</span>`;
+}
+
+function resultTable(runs: readonly ComparedRun[]): Html {
   const results: readonly (readonly [string, (run: ComparedRun) => HtmlValue])[] = [
     ["Epochs", ({ log }) => numberOf(log.at(-1), "epoch")],
     ["Accuracy", ({ log }) => percent(numberOf(log.at(-1), "validation/main/accuracy"))],
@@ -41,17 +47,29 @@ function resultTable(runs: readonly ComparedRun[], different: ReadonlyMap<string
     ["Images/s", ({ log }) => digits(medianOf(log, "images_per_second"))],
     ["Duration", ({ log }) => clock(numberOf(log.at(-1), "elapsed_time"))],
   ];
-  const names = [...results.map(([name]) => name), ...different.keys()];
+  const heads = results.map(([name]) => html`<th scope="col" class="number">${name}</th>`);
   const rows = runs.map((run, k) => {
-    const measured = results.map(([, value]) => (run.log.length > 0 ? value(run) : "none yet"));
-    const settings = [...different.values()].map((values) => values[k] ?? "");
-    const cells = [...measured, ...settings].map((value) => html`<td class="number">${value}</td>`);
-    return html`<tr><th scope="row">${swatch(k, isDashed(k, colours))}${run.name}</th>${cells}</tr>`;
+    const cells = results.map(
+      ([, value]) => html`<td class="number">${run.log.length > 0 ? value(run) : "none yet"}</td>`,
+    );
+    return html`<tr><th scope="row">${nameOf(run, k)}</th>${cells}</tr>`;
   });
   return html`
     <table>
-      <caption>Accuracy and loss on the test set after the last epoch; images per second: median of the epochs.</caption>
-      <thead><tr><th scope="col">Run</th>${names.map((name) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
+      <thead><tr><th scope="col">Run</th>${heads}</tr></thead>
+      <tbody>${rows}</tbody>
+    </table>`;
+}
+
+function differences(runs: readonly ComparedRun[], different: ReadonlyMap<string, readonly string[]>): Html {
+  const heads = runs.map((run, k) => html`<th scope="col">${nameOf(run, k)}</th>`);
+  const rows = [...different].map(
+    ([key, values]) =>
+      html`<tr><th scope="row">${key}</th>${values.map((value) => html`<td>${value}</td>`)}</tr>`,
+  );
+  return html`
+    <table>
+      <thead><tr><th scope="col">Setting</th>${heads}</tr></thead>
       <tbody>${rows}</tbody>
     </table>`;
 }

@@ -32,7 +32,7 @@ export interface RunDescription {
   readonly onTrouble: (message: string) => void;
 }
 
-const samplesEach = 12;
+const samplesEach = 14;
 
 export class RunReport {
   readonly #folder: string;
@@ -135,17 +135,15 @@ function describeDataset({ train, test }: data.TrainTest, set: data.DataSet): Da
   };
 }
 
-/** The superclasses that the images' coarse labels tell of. */
-function groupsOf({ labels, coarse, classes, synthetic }: data.ImageSet): Groups | undefined {
+/** Superclasses, of sets that have coarse labels. */
+function groupsOf({ coarse, classes, synthetic }: data.ImageSet): Groups | undefined {
   if (coarse.length === 0) return undefined;
-  const ofClass = classes.map(() => -1);
-  for (const [k, label] of labels.entries()) ofClass[label] = coarse[k] ?? -1;
-  if (!synthetic) return { names: cifar100Superclasses, ofClass };
-  // The synthetic set's superclasses are halves of what has one shape, the last word of its name.
-  const names = cifar100Superclasses.map((_, group) => {
-    const shape = classes[ofClass.indexOf(group)]?.split(" ").at(-1) ?? "unused";
-    return `${shape} ${1 + (group % 2)}`;
-  });
+  const ofClass = Array.from(cifar100Superclasses.ofClass);
+  if (!synthetic) return { names: cifar100Superclasses.names, ofClass };
+  // The synthetic set's are halves of what has one shape, the last word of a class's name.
+  const names = cifar100Superclasses.names.map(
+    (_, group) => `${classes[ofClass.indexOf(group)]?.split(" ").at(-1)} ${1 + (group % 2)}`,
+  );
   return { names, ofClass };
 }
 

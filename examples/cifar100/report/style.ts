@@ -41,6 +41,7 @@ table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: ta
 caption { text-align: left; color: var(--muted); padding-bottom: 6px; }
 th, td { padding: 4px 10px; text-align: left; border-bottom: 1px solid var(--grid); vertical-align: top; }
 th { font-weight: 600; }
+.name { white-space: nowrap; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 code { font-size: 0.875em; overflow-wrap: anywhere; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); gap: 8px 32px; align-items: start; }
@@ -49,7 +50,7 @@ code { font-size: 0.875em; overflow-wrap: anywhere; }
 .scroll + h3 { margin-top: 24px; }
 .scroll { overflow: auto; max-width: 100%; }
 .tall { max-height: 520px; border: 1px solid var(--grid); border-radius: 8px; }
-.tall thead th { position: sticky; top: 0; background: var(--card); z-index: 1; }
+.tall thead th { white-space: nowrap; position: sticky; top: 0; background: var(--card); z-index: 1; }
 .tall table { width: 100%; }
 .scroll:focus-visible, button:focus-visible, summary:focus-visible { outline: 2px solid var(--curve-0); outline-offset: 2px; }
 button.sort { font: inherit; font-weight: 600; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; text-decoration: underline dotted; }
@@ -64,7 +65,7 @@ button.sort { font: inherit; font-weight: 600; color: inherit; background: none;
 .matrix td { width: 38px; min-width: 34px; height: 30px; text-align: center; background: color-mix(in srgb, var(--heat) var(--share), var(--card)); color: var(--off-heat); }
 .matrix td.strong { color: var(--on-heat); }
 .matrix td.none { color: var(--muted); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(132px, 1fr)); gap: 16px 12px; margin: 8px 0 24px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); gap: 16px 12px; margin: 8px 0 24px; }
 .tile img { display: block; width: 96px; height: 96px; border-radius: 6px; }
 .tile figcaption { font-size: 0.875rem; line-height: 1.35; margin-top: 4px; }
 .tile strong { color: var(--text); font-weight: 600; }
