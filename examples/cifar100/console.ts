@@ -5,6 +5,7 @@
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import type { train } from "wgrad";
 import type { DownloadProgress } from "wgrad/node";
+import { type Estimate, Eta } from "./eta.ts";
 
 const columns = [
   "epoch",
@@ -21,7 +22,9 @@ export class Console {
   #bars: MultiBar | undefined;
   #total: SingleBar | undefined;
   #part: SingleBar | undefined;
-  #ticks: { readonly time: number; readonly iteration: number }[] = [];
+  readonly #eta = new Eta();
+  #began: number | undefined;
+  #isEstimated = false;
 
   /** A line, above the bars where there are some. */
   line(text: string): void {
@@ -71,18 +74,19 @@ export class Console {
   }
 
   progress(progress: train.Progress): void {
-    if (!this.#isTerminal) return;
+    const estimate = this.#eta.update(progress);
+    if (!this.#isTerminal) {
+      this.#estimateOnce(estimate);
+      return;
+    }
     this.#start();
-    const { epochs, iteration, position, imagesPerEpoch, batch, phase } = progress;
+    const { epochs, iteration, position, imagesPerEpoch, phase } = progress;
     const allImages = epochs * imagesPerEpoch;
     const images = Math.min(progress.epoch * imagesPerEpoch + position, allImages);
-    const rate = this.#rate(iteration);
-    const left = rate > 0 ? clock((allImages - images) / batch / rate) : "unknown";
-    const speed = rate > 0 ? `${Number(rate.toPrecision(3))} iters/sec. ` : "";
     this.#total?.setTotal(allImages);
     this.#total?.update(images, {
       name: "total",
-      text: `${iteration} iter, ${progress.epoch} epoch / ${epochs} epochs. ${speed}Estimated time to finish: ${left}`,
+      text: `${iteration} iter, ${progress.epoch} epoch / ${epochs} epochs. ${described(estimate)}`,
     });
     this.#part?.setTotal(imagesPerEpoch);
     if (phase === "validation") {
@@ -124,15 +128,23 @@ export class Console {
     this.#part = this.#bars.create(1, 0, { name: "this epoch", text: "" });
   }
 
-  /** Iterations a second over the last 100. */
-  #rate(iteration: number): number {
-    this.#ticks.push({ time: performance.now(), iteration });
-    if (this.#ticks.length > 101) this.#ticks.shift();
-    const [first] = this.#ticks;
-    const last = this.#ticks.at(-1);
-    if (!first || !last || last.iteration === first.iteration) return 0;
-    return (1000 * (last.iteration - first.iteration)) / (last.time - first.time);
+  /** Into a file goes one estimate, after some seconds of training. */
+  #estimateOnce(estimate: Estimate | undefined): void {
+    this.#began ??= performance.now();
+    if (this.#isEstimated || !estimate || performance.now() - this.#began < firstEstimate) return;
+    this.#isEstimated = true;
+    this.line(described(estimate));
   }
+}
+
+const firstEstimate = 5000;
+
+/** As Chainer's progress bar says it. */
+function described(estimate: Estimate | undefined): string {
+  if (!estimate) return "Estimated time to finish: unknown";
+  const { iterationsPerSecond, secondsLeft } = estimate;
+  const speed = Number(iterationsPerSecond.toPrecision(3));
+  return `${speed} iters/sec. Estimated time to finish: ${clock(secondsLeft)}.`;
 }
 
 /** Six significant digits, as Chainer's `%g`. */
