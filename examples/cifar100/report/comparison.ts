@@ -2,7 +2,7 @@
 import { clock } from "../console.ts";
 import { colours, digits, drawCharts, percent, swatch } from "./charts.ts";
 import { bestOf, chartsOfRuns, isDashed, medianOf } from "./curves.ts";
-import { documentOf, pairs, scrolling } from "./document.ts";
+import { documentOf, pairs, scrolling, worded } from "./document.ts";
 import { type Html, type HtmlValue, html } from "./html.ts";
 import { type LogRow, numberOf, type RunData } from "./run-data.ts";
 
@@ -78,9 +78,9 @@ function differences(runs: readonly ComparedRun[], different: ReadonlyMap<string
 function settingsOf(runs: readonly ComparedRun[]) {
   const all = runs.map(({ data }): Record<string, string> => {
     if (!data) return {};
-    const { settings, environment, dataset } = data;
-    const entries = Object.entries(settings).map(([key, value]) => [key, String(value)] as const);
-    return { data: dataset.name, ...Object.fromEntries(entries), ...environment };
+    const { settings, environment } = data;
+    const entries = Object.entries(settings).map(([key, value]) => [worded(key), String(value)] as const);
+    return { ...Object.fromEntries(entries), ...environment };
   });
   const same: Record<string, string> = {};
   const different = new Map<string, readonly string[]>();

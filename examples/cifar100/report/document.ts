@@ -76,3 +76,8 @@ export function figures(entries: Readonly<Record<string, string>>): Html {
 export function spoken(name: string | undefined): string {
   return (name ?? "unknown").replaceAll("_", " ");
 }
+
+/** A setting's name as words: `trainLimit` is "train limit". */
+export function worded(key: string): string {
+  return key.replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}

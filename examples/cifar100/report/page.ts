@@ -3,7 +3,7 @@ import { clock } from "../console.ts";
 import { answersSection } from "./answers.ts";
 import { digits, drawCharts, percent } from "./charts.ts";
 import { bestOf, chartsOfRun, medianOf } from "./curves.ts";
-import { documentOf, figures, pairs, scrolling, spoken } from "./document.ts";
+import { documentOf, figures, pairs, scrolling, spoken, worded } from "./document.ts";
 import { type Html, html } from "./html.ts";
 import { type DatasetData, type LogRow, numberOf, type RunData } from "./run-data.ts";
 
@@ -73,7 +73,7 @@ function logTable(log: readonly LogRow[]): Html {
 function configuration({ settings, environment, command, dataset }: RunData): Html {
   const { name, trainImages, testImages, classes } = dataset;
   const data = `${name}: ${digits(trainImages)} training and ${digits(testImages)} test images of ${classes.length} classes`;
-  const entries = Object.entries(settings).map(([key, value]) => [key, String(value)] as const);
+  const entries = Object.entries(settings).map(([key, value]) => [worded(key), String(value)] as const);
   return html`
     <h2>Configuration</h2>
     <div class="columns">
