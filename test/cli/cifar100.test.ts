@@ -1,6 +1,15 @@
 /** The command line as a user meets it: a child process, its output, its files and its exit status. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -143,6 +152,14 @@ describe("training", () => {
     const page = readFileSync(join(folder, "whole/report.html"), "utf8");
     expect(page).toContain("Finished: epoch 7 of 7.");
     expect(page).toMatch(/title="\d+ of \d+ hourglass 2: disc 1"/);
+  });
+
+  it("goes on where the report can't be written, and says so once", async () => {
+    mkdirSync(join(folder, "no report/report.html"), { recursive: true });
+    const { status, stdout } = await cifar100([...tiny, "-e", "2", "-o", "no report"]);
+    expect(status).toBe(0);
+    expect(stdout.match(/^!! The report couldn't be written: .*report.html.*$/gm)).toHaveLength(1);
+    expect(log("no report")).toHaveLength(2);
   });
 
   it("stopped by Ctrl-C saves a snapshot, exits 130 and says how to go on to the same end", async () => {

@@ -28,7 +28,7 @@ export interface RunDescription {
   /** The images as they lie in the host's memory, and on the GPU, which may be fewer. */
   readonly source: data.TrainTest;
   readonly set: data.DataSet;
-  /** Told why the files couldn't be written: that stops no training. */
+  /** Told once why the files couldn't be written: that stops no training. */
   readonly onTrouble: (message: string) => void;
 }
 
@@ -41,6 +41,7 @@ export class RunReport {
   readonly #testOnGpu: data.GpuImages;
   readonly #predictions: Predictions;
   readonly #onTrouble: (message: string) => void;
+  #troubled = false;
   #log: readonly train.LogEntry[] = [];
   #answers: AnswersData | undefined;
 
@@ -91,7 +92,8 @@ export class RunReport {
     try {
       await work();
     } catch (error) {
-      this.#onTrouble(error instanceof Error ? error.message : String(error));
+      if (!this.#troubled) this.#onTrouble(error instanceof Error ? error.message : String(error));
+      this.#troubled = true;
     }
   }
 
