@@ -3,7 +3,7 @@
  * stopped; a failure is one line that says what to do.
  */
 import { constants } from "node:os";
-import { formatAdapter, listAdapters } from "wgrad/node";
+import { FileWriteError, formatAdapter, listAdapters } from "wgrad/node";
 import { Console } from "./console.ts";
 import { type Options, parseOptions, UsageError } from "./options.ts";
 import { evaluateRun, trainRun } from "./session.ts";
@@ -22,14 +22,26 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 // The reader of a pipe is gone: save, and end.
 process.stdout.on("error", () => stop.abort());
+process.on("uncaughtException", (error) => {
+  report(error);
+  process.exit();
+});
 
 try {
   const options = parseOptions(process.argv.slice(2));
   if (options) process.exitCode = await follow(options);
 } catch (error) {
+  report(error);
+}
+
+/** One line, and the exit status. A stop whose snapshot couldn't be saved is a failure. */
+function report(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`cifar100: ${message.split("\n")[0]}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : stop.signal.aborted ? stopStatus : 1;
+  const isUnsaved = [error, error instanceof Error && error.cause].some(
+    (each) => each instanceof FileWriteError,
+  );
+  process.exitCode = error instanceof UsageError ? 2 : stop.signal.aborted && !isUnsaved ? stopStatus : 1;
 }
 
 async function follow(options: Options): Promise<number> {

@@ -81,6 +81,18 @@ describe("snapshots", () => {
     expect(snapshots("full").sort()).toEqual(["snapshot_epoch_1.wgrad", "snapshot_epoch_2.wgrad"]);
     expect(readdirSync(join(folder, "full")).filter((name) => name.startsWith("."))).toEqual([]);
     expect((await cifar100(["--resume", "full", "-e", "3"])).status).toBe(0);
+
+    // Ctrl-C after the second epoch: the third snapshot is the one of the stop.
+    let isStopped = false;
+    const stopped = await cifar100([...tinyRun, "-e", "999", "-o", "unsaved"], {
+      env: { NODE_OPTIONS: `--import ${new URL(`file://${preload}`)}` },
+      onOutput: (child, stdout) => {
+        if (!isStopped && stdout.includes("\n2  ")) isStopped = child.kill("SIGINT");
+      },
+    });
+    expect(stopped.status).toBe(1);
+    expect(complaint(stopped)).toHaveLength(1);
+    expect(complaint(stopped)[0]).toContain("the disk is full");
   });
 
   it("a folder that can't be written, or holds none, is told before anything is done", async () => {
