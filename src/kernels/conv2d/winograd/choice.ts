@@ -10,8 +10,11 @@ import { partsOf, splitsOf } from "./parts.ts";
  */
 const fewestChannels = 24;
 const fewestTiles = 24;
-/** The filter gradient reads points for every weight: 512->512@4 at batch 32, with one tile an image, takes 25 ms in place of the direct kernel's 22. */
-const fewestTilesOfWeightGrad = 64;
+/**
+ * The filter gradient reads points for every weight: 512->512@4 at batch 32, with one tile an image, takes 28 ms in place of the 25 of the direct kernel, which is
+ * at its best for images of four pixels and two. For three it isn't: 256->256@3 5.2 in place of 8.9.
+ */
+const fewestTilesOfWeightGrad = ({ outputs }: TileAlgorithm) => (outputs === 3 ? fewestTiles : 64);
 
 export interface WinogradChoice {
   readonly algorithm: TileAlgorithm;
@@ -33,7 +36,7 @@ export function chooseWinograd(device: Device, shape: Conv2dShape): WinogradChoi
   const limit = device.limits.maxStorageBufferBindingSize;
   if (tiles < fewestTiles || !plan || plan.bytes(plan.weight) > limit) return undefined;
   const weight = plan.bytes(plan.weight);
-  const weightGrad = tiles >= fewestTilesOfWeightGrad && splitsOf(parts) * weight <= limit;
+  const weightGrad = tiles >= fewestTilesOfWeightGrad(algorithm) && splitsOf(parts) * weight <= limit;
   const input = weightGrad && parts.length === 1 ? plan.bytes(plan.x) : 0;
   return { algorithm, weightGrad, kept: { input, weight } };
 }
