@@ -47,13 +47,13 @@ export function plotRoofline(device: string, peaks: Peaks, rows: readonly Roofli
     [highest, peaks.gflops],
   ];
   const logAxis = { type: "log" as const, nameLocation: "middle" as const, minorSplitLine: { show: true } };
-  return draw(1200, 760, {
+  return draw(1260, 760, {
     title: {
       text: `Kernels under the roof of ${device}`,
       subtext: `${peaks.gflops.toFixed(0)} GFLOP/s and ${peaks.gigabytesPerSecond.toFixed(1)} GB/s, measured in the same run; kernels that count no operations stand at ${assumedIntensity}`,
     },
-    legend: { type: "plain", orient: "vertical", right: 10, top: 60, textStyle: { fontSize: 11 } },
-    grid: { left: 80, right: 290, top: 70, bottom: 60 },
+    legend: { type: "plain", orient: "vertical", left: 920, top: 60, textStyle: { fontSize: 11 } },
+    grid: { left: 80, right: 350, top: 70, bottom: 60 },
     xAxis: {
       ...logAxis,
       name: "operations per byte that must move",
@@ -76,10 +76,15 @@ export function plotRoofline(device: string, peaks: Peaks, rows: readonly Roofli
         name: family,
         symbol: symbols[Math.floor(index / colours) % symbols.length] ?? "circle",
         symbolSize: 9,
-        data: points.map((value) => ({ value, label: { show: isExtreme(value, points) } })),
+        // Labels lie inside the plot: to the left of what stands in its right half.
+        data: points.map((value) => ({
+          value,
+          label: {
+            show: isExtreme(value, points),
+            position: value[0] > Math.sqrt(lowest * highest) ? ("left" as const) : ("right" as const),
+          },
+        })),
         label: {
-          show: true,
-          position: "right" as const,
           fontSize: 10,
           formatter: ({ value }: Labelled) => labelOf(value),
         },
@@ -96,6 +101,8 @@ interface Labelled {
 function labelOf(value: unknown): string {
   return Array.isArray(value) ? String(value[2]) : "";
 }
+
+const formatRate = (rate: number) => rate.toLocaleString("en", { maximumSignificantDigits: 3 });
 
 function isExtreme(
   point: readonly [number, number, string],
@@ -139,7 +146,7 @@ export function plotScaling(device: string, points: readonly ScalingPoint[]): st
         .map(({ batch, imagesPerSecond }) => [String(batch), imagesPerSecond]),
       label: {
         show: true,
-        formatter: ({ value }: Labelled) => (Array.isArray(value) ? Number(value[1]).toPrecision(3) : ""),
+        formatter: ({ value }: Labelled) => (Array.isArray(value) ? formatRate(Number(value[1])) : ""),
       },
     })),
   });
