@@ -1,4 +1,5 @@
 /** What differs between hosts: here the browser, which brings its own `navigator.gpu` and event loop. */
+import type { GpuInfo } from "./adapter.ts";
 
 /** What to tell a user whose browser offers no WebGPU adapter. */
 export const noAdapterAdvice =
@@ -18,7 +19,7 @@ export async function openWebGpu(wanted?: string): Promise<GPU | undefined> {
 export const errorsComeLate = true;
 
 /** How many more devices may compile a list of kernels: a browser compiles in parallel itself. */
-export function siblingCount(): number {
+export function siblingCount(_: GpuInfo): number {
   return 0;
 }
 
