@@ -52,6 +52,11 @@ await Promise.all([
   ),
 ]).catch(() => process.exit(1)); // esbuild has printed what is wrong, and where
 
+// What require() gets where Node can't load ES modules with it.
+const advice =
+  'wgrad is an ES module, which this version of Node loads by import only: const wgrad = await import("wgrad")';
+writeFileSync(join(dist, "require.cjs"), `throw new Error(${JSON.stringify(advice)});\n`);
+
 const tsc = join(root, "node_modules/typescript/bin/tsc");
 const types = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], {
   cwd: root,

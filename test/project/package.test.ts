@@ -78,6 +78,27 @@ test("multiplies two matrices in Node; its entries share one Tensor", () => {
   expect(node("multiply.js").trim().split("\n")).toEqual(["[[4,5,10,11],[2,2],true]", "object function"]);
 });
 
+test("tells CommonJS how to import it where Node can't require it", () => {
+  writeFileSync(
+    join(user, "require.cjs"),
+    `for (const entry of ["wgrad", "wgrad/node", "wgrad/testing"])
+       try { console.log(typeof require(entry)); } catch (error) { console.log(error.message); }`,
+  );
+  const flags = "require_module" in process.features ? ["--no-experimental-require-module"] : [];
+  const printed = (...args: string[]) =>
+    new Set(
+      node(...args, "require.cjs")
+        .trim()
+        .split("\n"),
+    );
+  expect(printed(...flags)).toEqual(
+    new Set([
+      'wgrad is an ES module, which this version of Node loads by import only: const wgrad = await import("wgrad")',
+    ]),
+  );
+  if (flags.length > 0) expect(printed()).toEqual(new Set(["object"]));
+});
+
 test("its declarations check under strict settings", () => {
   writeFileSync(
     join(user, "model.ts"),
