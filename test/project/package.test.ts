@@ -78,6 +78,28 @@ test("multiplies two matrices in Node; its entries share one Tensor", () => {
   expect(node("multiply.js").trim().split("\n")).toEqual(["[[4,5,10,11],[2,2],true]", "object function"]);
 });
 
+test("trains in Node", () => {
+  writeFileSync(
+    join(user, "train.js"),
+    `import { createGpu, nn, optim, softmaxCrossEntropy } from "wgrad";
+     const gpu = await createGpu();
+     const model = nn.vgg(gpu, { classes: 10, width: 1 / 16, dropout: false, seed: 1 });
+     const optimizer = optim.sgd(model.parameters(), { lr: 0.02, momentum: 0.9 });
+     const images = gpu.tensor(Float32Array.from({ length: 8 * 3072 }, (_, k) => Math.sin(k * k)), [8, 32, 32, 3]);
+     const labels = Int32Array.from({ length: 8 }, (_, k) => k);
+     const losses = [];
+     for (let step = 0; step < 12; step++) {
+       const loss = softmaxCrossEntropy(model.forward(images, { training: true }), labels);
+       loss.backward();
+       optimizer.step();
+       losses.push(await loss.item());
+     }
+     console.log(losses.at(-1) < losses[0] / 2);
+     gpu.destroy();`,
+  );
+  expect(node("train.js").trim()).toBe("true");
+});
+
 test("tells CommonJS how to import it where Node can't require it", () => {
   writeFileSync(
     join(user, "require.cjs"),
