@@ -2,11 +2,7 @@
 import { expect, it } from "vitest";
 import { createGpu, nn, optim, softmaxCrossEntropy } from "wgrad";
 import { noise } from "../../src/kernels/cases.ts";
-import {
-  configurationNames,
-  configurationsInUse,
-  subgroupObstacle,
-} from "../../src/kernels/configuration.ts";
+import { configurationsInUse, subgroupObstacle } from "../../src/kernels/configuration.ts";
 import { gpu } from "../support/gpu.ts";
 
 /** Losses of two steps of a VGG that is wide enough for Winograd's algorithm. */
