@@ -1,9 +1,10 @@
 /** The work that wgrad and its peers are compared at: names and sizes. */
+import { type Layer, recordLayers, vggLayers } from "../../src/kernels/conv2d/layers.cases.ts";
 
 /** What a peer is told about a work; arrays are `[N, H, W, C]` and `[Co, Kh, Kw, Ci]`. */
 export type WorkKind =
   | { readonly kind: "gemm"; readonly size: number }
-  | (ConvolutionSize & {
+  | (Layer & {
       readonly kind: "conv2d";
       readonly direction: "forward" | "input-grad" | "weight-grad";
       readonly batch: number;
@@ -36,42 +37,10 @@ interface ImageSize {
   readonly channels: number;
 }
 
-interface ConvolutionSize {
-  readonly extent: number;
-  readonly ci: number;
-  readonly co: number;
-  readonly window: number;
-  readonly padding: number;
-}
-
 /** The optimiser of the VGG step; the peers' files hold the same numbers. */
 export const vggTraining = { lr: 0.01, momentum: 0.9, weightDecay: 5e-4 };
 
 const batch = 32;
-
-const vgg = [
-  [32, 3, 64],
-  [32, 64, 64],
-  [16, 64, 128],
-  [16, 128, 128],
-  [8, 128, 256],
-  [8, 256, 256],
-  [4, 256, 512],
-  [4, 512, 512],
-  [2, 512, 512],
-].map(([extent = 0, ci = 0, co = 0]) => ({ extent, ci, co, window: 3, padding: 1 }));
-
-/** Of the network `record`: odd extents, a first window of 2x2 without padding. */
-const record = [
-  { extent: 32, ci: 3, co: 24, window: 2, padding: 0 },
-  ...[
-    [31, 24, 64],
-    [15, 64, 64],
-    [15, 64, 256],
-    [7, 256, 256],
-    [3, 256, 256],
-  ].map(([extent = 0, ci = 0, co = 0]) => ({ extent, ci, co, window: 3, padding: 1 })),
-];
 
 const images = [
   { batch, extent: 32, channels: 64 },
@@ -103,7 +72,7 @@ function convolutions(): Work[] {
     ["conv-dw", "weight-grad"],
   ] as const;
   return gradients.flatMap(([name, direction]) =>
-    [...vgg, ...record].flatMap((size): Work[] => {
+    [...vggLayers, ...recordLayers].flatMap((size): Work[] => {
       const { extent, ci, co, window } = size;
       // Nobody asks for the gradient of the images.
       if (ci === 3 && direction === "input-grad") return [];

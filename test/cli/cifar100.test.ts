@@ -13,9 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { withoutCache } from "../support/command.ts";
+import { bundleForNode, withoutCache } from "../support/command.ts";
 import { logKeys, withoutTimes } from "../support/log.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -36,18 +35,7 @@ const tiny = [
 ];
 
 beforeAll(async () => {
-  await build({
-    entryPoints: [join(root, "examples/cifar100/main.ts")],
-    outfile: bundle,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    packages: "external",
-    absWorkingDir: root,
-    alias: { "wgrad/node": "./src/node.ts", wgrad: "./src/index.ts" },
-    logLevel: "error",
-  });
+  await bundleForNode(root, "examples/cifar100/main.ts", bundle);
 });
 
 afterAll(() => {

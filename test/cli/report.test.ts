@@ -5,7 +5,6 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { PNG } from "pngjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { data } from "wgrad";
@@ -15,6 +14,7 @@ import { csvOf } from "../../examples/cifar100/report/csv.ts";
 import { pageOf } from "../../examples/cifar100/report/page.ts";
 import { samplesOf, sheetOf } from "../../examples/cifar100/report/pictures.ts";
 import type { LogRow, RunData } from "../../examples/cifar100/report/run-data.ts";
+import { bundleForNode } from "../support/command.ts";
 
 const { test: set } = data.syntheticCifar100({ trainCount: 1, testCount: 40 });
 const three = { ...set, labels: set.labels.map((label) => label % 3) };
@@ -238,18 +238,7 @@ describe("npm run report", () => {
   };
 
   beforeAll(async () => {
-    await build({
-      entryPoints: [join(root, "examples/cifar100/report.ts")],
-      outfile: bundle,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      target: "node20",
-      packages: "external",
-      absWorkingDir: root,
-      alias: { "wgrad/node": "./src/node.ts", wgrad: "./src/index.ts" },
-      logLevel: "error",
-    });
+    await bundleForNode(root, "examples/cifar100/report.ts", bundle);
     for (const name of ["a", "b"]) {
       mkdirSync(join(folder, name));
       writeFileSync(join(folder, name, "log"), JSON.stringify(log));

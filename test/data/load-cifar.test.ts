@@ -95,12 +95,9 @@ describe("loadCifar100", () => {
   // The real set lies beside the repository on the project's own machines, and is never committed.
   const real = fileURLToPath(new URL("../../../shared/data/cifar-100-binary.tar.gz", import.meta.url));
   test("the real set", async (context) => {
-    if (!existsSync(real)) {
-      console.log(
-        "the real CIFAR-100 isn't beside the repository (../shared/data): the synthetic set above stands in for it",
-      );
-      context.skip();
-    }
+    const missing =
+      "the real CIFAR-100 isn't beside the repository (../shared/data): the synthetic set stands in for it";
+    if (!existsSync(real)) context.skip(missing);
     const { train, test: held } = await loadCifar100(real);
     expect([train.count, held.count]).toEqual([50_000, 10_000]);
     expect([...train.labels.subarray(0, 3), ...held.labels.subarray(0, 3)]).toEqual([19, 29, 0, 49, 33, 72]);

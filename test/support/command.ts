@@ -5,6 +5,22 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 
+/** Bundles a file of the checkout for Node, as `scripts/run.mjs` does. */
+export async function bundleForNode(root: string, entry: string, outfile: string): Promise<void> {
+  await build({
+    entryPoints: [join(root, entry)],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    packages: "external",
+    absWorkingDir: root,
+    alias: { "wgrad/node": "./src/node.ts", wgrad: "./src/index.ts" },
+    logLevel: "error",
+  });
+}
+
 /** Options of a run that takes a second. */
 export const tinyRun = [
   ...["--dataset", "synthetic", "--width", "0.0625", "--train-limit", "48", "--test-limit", "20", "-b", "16"],
@@ -35,18 +51,7 @@ export class Command {
   static async build(root: string): Promise<Command> {
     // Inside the checkout, so that the packages outside the bundle are found.
     const bundle = join(root, `node_modules/.cache/wgrad/command-${process.pid}-${Date.now()}.mjs`);
-    await build({
-      entryPoints: [join(root, "examples/cifar100/main.ts")],
-      outfile: bundle,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      target: "node20",
-      packages: "external",
-      absWorkingDir: root,
-      alias: { "wgrad/node": "./src/node.ts", wgrad: "./src/index.ts" },
-      logLevel: "error",
-    });
+    await bundleForNode(root, "examples/cifar100/main.ts", bundle);
     return new Command(bundle);
   }
 

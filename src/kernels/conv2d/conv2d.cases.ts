@@ -16,6 +16,7 @@ import {
   conv2dForward,
   type DirectConfiguration,
 } from "./conv2d.ts";
+import { type Layer, recordLayers, vggLayers } from "./layers.cases.ts";
 import { padChannels, unpadChannels } from "./pack.ts";
 import { conv2dForwardPlain, conv2dInputGradPlain, conv2dWeightGradPlain } from "./plain.ts";
 import { type Conv2dShape, outputExtents, sizesOf } from "./shape.ts";
@@ -70,28 +71,6 @@ const odd: readonly Row[] = [
   [2, 17, 15, 64, 12, 1, 1, 1, 1, 0],
   [2, 16, 17, 4, 4, 5, 3, 1, 2, 1],
 ];
-
-/** The convolutions of VGG at batch 32: extent, Ci, Co. */
-const vgg = [
-  [32, 3, 64],
-  [32, 64, 64],
-  [16, 64, 128],
-  [16, 128, 128],
-  [8, 128, 256],
-  [8, 256, 256],
-  [4, 256, 512],
-  [4, 512, 512],
-  [2, 512, 512],
-] as const;
-
-/** Those of the network `record`, at batch 32, too; the first has a window of 2x2 and no padding, the others 3x3 and 1. */
-const recordNetwork = [
-  [31, 24, 64],
-  [15, 64, 64],
-  [15, 64, 256],
-  [7, 256, 256],
-  [3, 256, 256],
-] as const;
 
 const skip = {
   plain: () => undefined,
@@ -209,11 +188,10 @@ const shapeOf = ([n, h, w, ci, co, kh, kw, stride, paddingH, paddingW]: Row): Co
   ...{ n, h, w, ci, co, kh, kw, stride, paddingH, paddingW },
 });
 const oddShapes = odd.map(shapeOf);
-const threeByThree = ([extent, ci, co]: readonly [extent: number, ci: number, co: number]) =>
-  shapeOf([32, extent, extent, ci, co, 3, 3, 1, 1, 1]);
-const vggShapes = vgg.map(threeByThree);
-const recordShapes = [shapeOf([32, 32, 32, 3, 24, 2, 2, 1, 0, 0]), ...recordNetwork.map(threeByThree)];
-const layers = [...vggShapes, ...recordShapes];
+const atBatch32 = ({ extent, ci, co, window, padding }: Layer) =>
+  shapeOf([32, extent, extent, ci, co, window, window, 1, padding, padding]);
+const vggShapes = vggLayers.map(atBatch32);
+const layers = [...vggShapes, ...recordLayers.map(atBatch32)];
 
 /** The others take the plain kernels seconds each, and nobody chooses those there. */
 const plainShapes = vggShapes.filter(({ h, ci }) => h === 2 || ci === 3);

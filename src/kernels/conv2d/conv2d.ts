@@ -135,17 +135,12 @@ export function conv2dForward(device: Device, args: ForwardArguments): void {
  * right from 65,536 images on, too.
  */
 export function conv2dBackward(device: Device, args: BackwardArguments): void {
-  const { shape, x, weight, dy, dx, dweight } = args;
-  const direct = directFor(device, shape);
+  const { shape, x, weight, dy, dx, dweight, kept } = args;
   const winograd = winogradFor(device, shape);
-  const directWeightGrad = winograd?.weightGrad ? undefined : dweight;
-  if (winograd && (dx || !directWeightGrad))
-    softwareKernels().launchBackwardWinograd(
-      device,
-      { ...args, dweight: directWeightGrad ? undefined : dweight },
-      winograd.algorithm,
-    );
-  else if (dx) direct.inputGrad(device, { shape, dy, weight, dx });
-  if (directWeightGrad)
-    direct.weightGrad(device, { shape, x, dy, dweight: directWeightGrad, kept: args.kept });
+  const fast = winograd ? { dx, dweight: winograd.weightGrad ? dweight : undefined } : {};
+  if (winograd && (fast.dx || fast.dweight))
+    softwareKernels().launchBackwardWinograd(device, { ...args, ...fast }, winograd.algorithm);
+  const direct = directFor(device, shape);
+  if (dx && !fast.dx) direct.inputGrad(device, { shape, dy, weight, dx });
+  if (dweight && !fast.dweight) direct.weightGrad(device, { shape, x, dy, dweight, kept });
 }

@@ -31,3 +31,19 @@ export function sizesOf(shape: Conv2dShape): {
   const { ho, wo } = outputExtents(shape);
   return { x: n * h * w * ci, weight: co * kh * kw * ci, y: n * ho * wo * co };
 }
+
+/** Parameters that the filter gradient's kernels have in common; channels in vec4s. */
+export const weightGradParams = {
+  n: "i32",
+  hi: "i32",
+  wi: "i32",
+  inputs: "i32",
+  ho: "i32",
+  wo: "i32",
+  outputs: "i32",
+  kh: "i32",
+  kw: "i32",
+  padY: "i32",
+  padX: "i32",
+  stride: "i32",
+} as const;

@@ -10,6 +10,7 @@
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { components, fromLane, memoise, unroll } from "../unroll.ts";
+import { weightGradParams } from "./shape.ts";
 import type { WeightGradTile } from "./subgroup-tiles.ts";
 
 const isPadding = ({ rowPadding, width }: WeightGradTile, column: number) =>
@@ -95,18 +96,7 @@ export const weightGradSubgroup = memoise((tile: WeightGradTile) => {
     read: { x: "quad", dy: "quad" },
     write: { parts: "quad" },
     params: {
-      n: "i32",
-      hi: "i32",
-      wi: "i32",
-      inputs: "i32", // vec4s of Ci
-      ho: "i32",
-      wo: "i32",
-      outputs: "i32", // vec4s of Co
-      kh: "i32",
-      kw: "i32",
-      padY: "i32",
-      padX: "i32",
-      stride: "i32",
+      ...weightGradParams,
       columnGroups: "i32",
       outputGroups: "i32",
       splits: "i32",

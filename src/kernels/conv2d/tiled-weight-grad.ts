@@ -17,6 +17,7 @@ import {
   tileName,
 } from "../tiled/tile.ts";
 import { memoise, unroll } from "../unroll.ts";
+import { weightGradParams } from "./shape.ts";
 
 const declarations = wgsl`
 fn load_dy(pixel: i32, end: i32, channel: i32) -> quad {
@@ -68,18 +69,7 @@ export const weightGradTiled = memoise((tile: Tile) => {
     read: { x: "quad", dy: "quad" },
     write: { parts: "quad" },
     params: {
-      n: "i32",
-      hi: "i32",
-      wi: "i32",
-      inputs: "i32", // vec4s of Ci
-      ho: "i32",
-      wo: "i32",
-      outputs: "i32", // vec4s of Co
-      kh: "i32",
-      kw: "i32",
-      padY: "i32",
-      padX: "i32",
-      stride: "i32",
+      ...weightGradParams,
       share: "i32", // pixels of a part
       tilesDown: "i32",
       tilesAcross: "i32",
