@@ -1,4 +1,5 @@
 /** `wgrad/testing`: a gradient check for ops of one's own, and the float64 references that the kernels are tested against. */
+export * from "./kernels/augment.reference.ts";
 export * from "./kernels/batch-norm/batch-norm.reference.ts";
 export * from "./kernels/batch-norm/batch-norm-relu-dropout.reference.ts";
 export * from "./kernels/bias.reference.ts";
@@ -10,6 +11,7 @@ export * from "./kernels/dropout.reference.ts";
 export * from "./kernels/finite.reference.ts";
 export * from "./kernels/gather.reference.ts";
 export * from "./kernels/gemm/gemm.reference.ts";
+export * from "./kernels/lookahead.reference.ts";
 export * from "./kernels/max-pool.reference.ts";
 export * from "./kernels/reduce.reference.ts";
 export * from "./kernels/relu.reference.ts";

@@ -1,4 +1,5 @@
 /** The cases of every kernel family: tests and benchmarks loop over this list. */
+import { augmentCases, translateCases } from "./augment.cases.ts";
 import { batchNormCases } from "./batch-norm/batch-norm.cases.ts";
 import { batchNormReluDropoutCases } from "./batch-norm/batch-norm-relu-dropout.cases.ts";
 import { biasCases } from "./bias.cases.ts";
@@ -12,6 +13,7 @@ import { elementwiseCases } from "./elementwise.cases.ts";
 import { finiteCases } from "./finite.cases.ts";
 import { gatherCases } from "./gather.cases.ts";
 import { gemmCases } from "./gemm/gemm.cases.ts";
+import { lookaheadCases } from "./lookahead.cases.ts";
 import { maxPoolCases } from "./max-pool.cases.ts";
 import { reduceCases } from "./reduce.cases.ts";
 import { reluCases } from "./relu.cases.ts";
@@ -21,6 +23,7 @@ import { transposeCases } from "./transpose.cases.ts";
 import { powCases, unaryCases } from "./unary.cases.ts";
 
 export const allCases: readonly KernelCase[] = [
+  ...augmentCases,
   ...biasCases,
   ...binaryCases,
   ...channelSumCases,
@@ -29,6 +32,7 @@ export const allCases: readonly KernelCase[] = [
   ...finiteCases,
   ...gatherCases,
   ...gemmCases,
+  ...lookaheadCases,
   ...reduceCases,
   ...reluCases,
   ...rngCases,
@@ -40,6 +44,7 @@ export const allCases: readonly KernelCase[] = [
   ...dropoutCases,
   ...maxPoolCases,
   ...powCases,
+  ...translateCases,
   ...transposeCases,
   ...unaryCases,
 ];
