@@ -11,9 +11,11 @@ import { data } from "wgrad";
 import { matrixOf } from "../../examples/cifar100/report/answers.ts";
 import { comparisonOf } from "../../examples/cifar100/report/comparison.ts";
 import { csvOf } from "../../examples/cifar100/report/csv.ts";
+import { chartsOfRun } from "../../examples/cifar100/report/curves.ts";
 import { pageOf } from "../../examples/cifar100/report/page.ts";
+import { pictureOf } from "../../examples/cifar100/report/picture.ts";
 import { samplesOf, sheetOf } from "../../examples/cifar100/report/pictures.ts";
-import type { LogRow, RunData } from "../../examples/cifar100/report/run-data.ts";
+import { type LogRow, type RunData, withoutImages } from "../../examples/cifar100/report/run-data.ts";
 import { bundleForNode } from "../support/command.ts";
 
 const { test: set } = data.syntheticCifar100({ trainCount: 1, testCount: 40 });
@@ -96,6 +98,30 @@ function expectSelfContained(page: string) {
     `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${sum}'; base-uri 'none'; form-action 'none'`,
   );
 }
+
+describe("a report without images", async () => {
+  const page = await pageOf(withoutImages(run), log, "folder");
+
+  it("holds no picture of the set, and all of the numbers", () => {
+    parse(page);
+    expect(page).not.toMatch(/<img|data:image/);
+    const headings = [...page.matchAll(/<h2>([^<]*)</g)].map(([, text]) => text);
+    expect(headings).toEqual(["Curves", "Configuration", "What is taken for what", "Accuracy by class"]);
+  });
+});
+
+describe("the curves as a picture of their own", async () => {
+  const picture = await pictureOf(chartsOfRun(log));
+
+  it("is an SVG file that needs no page around it", () => {
+    parse(picture);
+    expect(picture).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" viewBox="0 0 928 664"/);
+    expect(picture).not.toContain("var(");
+    expect([...picture.matchAll(/font-weight="bold"[^>]*>([^<]*)</g)].map(([, text]) => text)).toEqual(
+      chartsOfRun(log).map(({ title }) => title),
+    );
+  });
+});
 
 describe("the page of a run", async () => {
   const page = await pageOf(run, log, "folder");

@@ -12,17 +12,21 @@ const strongShare = 0.7;
 
 export function answersSection(dataset: DatasetData, answers: AnswersData): Html {
   const { classes } = dataset;
-  const { epoch, right, wrong } = answers;
+  return html`
+    ${answers.right.length + answers.wrong.length > 0 && samples(classes, answers)}
+    ${matrixSection(dataset, answers)}
+    <h2>Accuracy by class</h2>
+    ${classTable(dataset, answers)}`;
+}
+
+function samples(classes: readonly string[], { epoch, right, wrong }: AnswersData): Html {
   return html`
     <h2>Predictions</h2>
     <p class="muted">Test images after epoch ${epoch}. Confidence is softmax's value of the answer.</p>
     <h3>Wrong, the surest ones first</h3>
     ${tiles(classes, wrong)}
     <h3>Right, spread over the test set</h3>
-    ${tiles(classes, right)}
-    ${matrixSection(dataset, answers)}
-    <h2>Accuracy by class</h2>
-    ${classTable(dataset, answers)}`;
+    ${tiles(classes, right)}`;
 }
 
 function tiles(classes: readonly string[], samples: readonly Sample[]): Html {

@@ -25,17 +25,29 @@ export interface Chart {
 }
 
 export const colours = 8;
-const width = 440;
-const height = 260;
+export const width = 440;
+export const height = 260;
 const mostSymbols = 40;
 const label = { color: "var(--muted)", fontSize: 13 };
 
 /** A figure for each chart. */
 export async function drawCharts(charts: readonly Chart[]): Promise<Html[]> {
+  const drawings = await drawCurves(charts);
+  return charts.map((chart, k) => {
+    const { title, curves } = chart;
+    return html`
+      <figure class="chart">
+        <figcaption><h3>${title}</h3>${curves.length > 1 ? legend(curves) : ""}</figcaption>
+        <svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${describe(chart)}">${drawings[k]}</svg>
+      </figure>`;
+  });
+}
+
+/** What is inside the SVG of each chart. */
+export async function drawCurves(charts: readonly Chart[]): Promise<Html[]> {
   // Loaded when the first page is made: it takes half a second.
   const { init } = await import("echarts");
-  return charts.map((chart) => {
-    const { curves, format = digits, steps, fromZero } = chart;
+  return charts.map(({ curves, format = digits, steps, fromZero }) => {
     const drawing = init(null, null, { renderer: "svg", ssr: true, width, height });
     drawing.setOption({
       animation: false,
@@ -83,11 +95,7 @@ export async function drawCharts(charts: readonly Chart[]): Promise<Html[]> {
     });
     const svg = drawing.renderToSVGString();
     drawing.dispose();
-    return html`
-      <figure class="chart">
-        <figcaption><h3>${chart.title}</h3>${curves.length > 1 ? legend(curves) : ""}</figcaption>
-        ${inlined(svg, describe(chart, format))}
-      </figure>`;
+    return inside(svg);
   });
 }
 
@@ -104,7 +112,7 @@ export function swatch(colour: number, dashed = false): Html {
 }
 
 /** What somebody who doesn't see the drawing is told. */
-function describe({ title, curves }: Chart, format: (value: number) => string): string {
+function describe({ title, curves, format = digits }: Chart): string {
   const parts = curves.map(({ name, points }) => {
     const [first, last] = [points[0], points.at(-1)];
     if (!first || !last) return `${name}: no epoch yet`;
@@ -114,12 +122,12 @@ function describe({ title, curves }: Chart, format: (value: number) => string): 
 }
 
 /** The drawing without what only a file of its own or a mouse needs: name spaces, styles for hovering. */
-function inlined(svg: string, description: string): Html {
+function inside(svg: string): Html {
   const body = svg
-    .replace(/^<svg[^>]*>/, "")
+    .replace(/^<svg[^>]*>|<\/svg>$/g, "")
     .replace(/<style\b[\s\S]*?<\/style>/g, "")
     .replace(/ (class|pointer-events|ecmeta_\w+)="[^"]*"/g, "");
-  return html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${description}">${new Html(body)}`;
+  return new Html(body);
 }
 
 /** Three significant digits; thousands whole. */

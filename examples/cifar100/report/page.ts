@@ -29,7 +29,7 @@ export async function pageOf(
     ${log.length === 0 ? html`<p class="muted">No epoch is through yet.</p>` : html`<div class="charts">${charts}</div>${logTable(log)}`}
     ${data && configuration(data)}
     ${data?.answers && answersSection(data.dataset, data.answers)}
-    ${data && sheet(data.dataset)}
+    ${data && data.dataset.sheet.length > 0 && sheet(data.dataset)}
     </main>`,
   );
 }

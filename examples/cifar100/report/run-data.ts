@@ -30,7 +30,7 @@ export interface DatasetData {
   readonly classes: readonly string[];
   /** Superclasses, where the set has them. */
   readonly groups?: Groups;
-  /** For each class, pictures of the training set side by side. */
+  /** For each class, pictures of the training set side by side; empty in a report without images. */
   readonly sheet: readonly Picture[];
 }
 
@@ -53,6 +53,16 @@ export interface AnswersData {
   readonly confusion: readonly (readonly number[])[];
   readonly right: readonly Sample[];
   readonly wrong: readonly Sample[];
+}
+
+/** A report that may be published where the images may not. */
+export function withoutImages(run: RunData): RunData {
+  const { dataset, answers } = run;
+  return {
+    ...run,
+    dataset: { ...dataset, sheet: [] },
+    ...(answers && { answers: { ...answers, right: [], wrong: [] } }),
+  };
 }
 
 /** A test image and what the model took it for. */
