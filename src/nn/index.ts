@@ -26,4 +26,14 @@ export {
 } from "./layers.ts";
 export { type Vgg, type VggInput, type VggOptions, vgg } from "./models/vgg.ts";
 export { buffer, type ForwardOptions, Module, parameter } from "./module.ts";
+export {
+  decodeSafetensors,
+  type EncodeSafetensorsOptions,
+  encodeSafetensors,
+  type SafetensorsContent,
+  type SafetensorsInput,
+  type SafetensorsTensor,
+} from "./safetensors.ts";
+export type { SafetensorsType } from "./safetensors-dtypes.ts";
+export { SafetensorsError } from "./safetensors-error.ts";
 export type { StateDict, StateValue, StateValues } from "./state.ts";
