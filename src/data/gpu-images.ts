@@ -38,7 +38,7 @@ export interface UploadOptions {
 
 /** A batch: both tensors go with the scope that it was gathered in. */
 export interface Batch {
-  /** f32 `[count, height, width, channels]`, `(byte / 255 - mean) / std`. */
+  /** f32 `[count, height, width, channels]`, `(byte / 255 - mean) / std`, augmented where asked. */
   readonly images: Tensor;
   /** i32 `[count]`. */
   readonly labels: Tensor;

@@ -5,12 +5,15 @@ import type { TrainTest } from "./cifar-binary.ts";
 import { type ReadCifarOptions, readCifar10, readCifar100 } from "./cifar-source.ts";
 import { type DataSet, GpuImages, type ImageArrays, type UploadOptions } from "./gpu-images.ts";
 
+export { type Augmentation, type AugmentOptions, augment } from "./augment.ts";
 export type { ByteSource } from "./bytes.ts";
 export type { ImageSet, TrainTest } from "./cifar-binary.ts";
 export { DatasetError } from "./dataset-error.ts";
 export type { Batch, DataSet, GpuImages, ImageArrays, UploadOptions } from "./gpu-images.ts";
 export type { DataPosition, ShuffledBatches, ShuffledOptions } from "./shuffled-batches.ts";
+export { type ChannelStatistics, channelStatistics } from "./statistics.ts";
 export { type SyntheticOptions, syntheticCifar100 } from "./synthetic.ts";
+export { type TranslateOptions, translate } from "./translate.ts";
 
 export interface CifarOptions extends ReadCifarOptions, Omit<UploadOptions, "limit"> {
   /** Use the first images of the training set only. */

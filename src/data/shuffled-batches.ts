@@ -2,11 +2,12 @@
  * Training batches: every image once an epoch, in an order drawn anew for each, batches of one size that wrap across the
  * epoch's boundary (the semantics of Chainer's SerialIterator).
  *
- * The order of an epoch follows from seed and epoch alone, so seed, epoch and position are all that a resume needs. The
+ * The order of an epoch and what augmentation draws follow from seed and epoch alone, so seed, epoch and position are all that a resume needs. The
  * orders of two epochs lie on the GPU one after the other, the even epoch first; the host replaces one while the other is
  * in use.
  */
 import { philox } from "../kernels/philox.ts";
+import { type Augmentation, EpochDraws } from "./augment.ts";
 import { BatchSource } from "./batches.ts";
 import type { Batch, GpuImages } from "./gpu-images.ts";
 
@@ -22,8 +23,10 @@ export interface DataPosition {
 export interface ShuffledOptions {
   /** Images a batch, at most as many as the set has. */
   readonly batch: number;
-  /** Decides the order of every epoch; 0 by default. */
+  /** Decides the order of every epoch, and its augmentation; 0 by default. */
   readonly seed?: number;
+  /** What is done to the images, from `data.augment`; nothing by default. */
+  readonly augment?: Augmentation | undefined;
   /** Goes on where an earlier run was; `seed` is taken from it. */
   readonly start?: DataPosition;
 }
@@ -35,10 +38,11 @@ export class ShuffledBatches {
   #position: number;
   readonly #count: number;
   readonly #source: BatchSource;
+  readonly #draws: EpochDraws | undefined;
 
   /** @internal Users call `shuffled` of a set. */
   constructor(set: GpuImages, options: ShuffledOptions) {
-    const { batch, start } = options;
+    const { batch, start, augment } = options;
     const { seed = options.seed ?? 0, epoch = 0, position = 0 } = start ?? {};
     checkOptions(set, batch, { seed, epoch, position });
     this.batch = batch;
@@ -48,7 +52,8 @@ export class ShuffledBatches {
     this.#count = set.count;
     const orders = new Uint32Array(2 * set.count);
     for (const e of [epoch, epoch + 1]) orders.set(shuffledOrder(set.count, seed, e), (e % 2) * set.count);
-    this.#source = new BatchSource(set, orders, (epoch % 2) * set.count + position);
+    this.#draws = augment && new EpochDraws(set, augment, seed, epoch);
+    this.#source = new BatchSource(set, orders, (epoch % 2) * set.count + position, this.#draws);
   }
 
   /** Epochs completed so far. A batch that wraps completes one. */
@@ -81,6 +86,7 @@ export class ShuffledBatches {
     this.#epoch += 1;
     const coming = this.#epoch + 1;
     this.#source.replace((coming % 2) * this.#count, shuffledOrder(this.#count, this.seed, coming));
+    this.#draws?.replace(coming);
   }
 }
 
