@@ -29,3 +29,4 @@ export {
   SnapshotError,
 } from "./snapshot.ts";
 export type { LogEntry, TrainState } from "./state.ts";
+export { testTimeAugmentation } from "./test-time-augmentation.ts";
