@@ -15,6 +15,7 @@ export {
 } from "./tensor/ops/batch-norm-relu-dropout.ts";
 export { type Conv2dOptions, conv2d } from "./tensor/ops/conv2d.ts";
 export { type DropoutOptions, dropout } from "./tensor/ops/dropout.ts";
+export { gelu } from "./tensor/ops/gelu.ts";
 export { exp, log, neg, pow, sqrt } from "./tensor/ops/math.ts";
 export { type MatmulOptions, matmul } from "./tensor/ops/matmul.ts";
 export { type MaxPool2dOptions, maxPool2d } from "./tensor/ops/max-pool2d.ts";

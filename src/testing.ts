@@ -10,6 +10,7 @@ export * from "./kernels/cross-entropy.reference.ts";
 export * from "./kernels/dropout.reference.ts";
 export * from "./kernels/finite.reference.ts";
 export * from "./kernels/gather.reference.ts";
+export * from "./kernels/gelu.reference.ts";
 export * from "./kernels/gemm/gemm.reference.ts";
 export * from "./kernels/lookahead.reference.ts";
 export * from "./kernels/max-pool.reference.ts";

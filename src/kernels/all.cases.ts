@@ -12,6 +12,7 @@ import { dropoutCases } from "./dropout.cases.ts";
 import { elementwiseCases } from "./elementwise.cases.ts";
 import { finiteCases } from "./finite.cases.ts";
 import { gatherCases } from "./gather.cases.ts";
+import { geluCases } from "./gelu.cases.ts";
 import { gemmCases } from "./gemm/gemm.cases.ts";
 import { lookaheadCases } from "./lookahead.cases.ts";
 import { maxPoolCases } from "./max-pool.cases.ts";
@@ -31,6 +32,7 @@ export const allCases: readonly KernelCase[] = [
   ...elementwiseCases,
   ...finiteCases,
   ...gatherCases,
+  ...geluCases,
   ...gemmCases,
   ...lookaheadCases,
   ...reduceCases,

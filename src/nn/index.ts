@@ -17,6 +17,7 @@ export {
   Dropout,
   type DropoutLayerOptions,
   Flatten,
+  GELU,
   type Layer,
   Linear,
   type LinearOptions,

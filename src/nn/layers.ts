@@ -5,6 +5,7 @@ import { batchNorm } from "../tensor/ops/batch-norm.ts";
 import { batchNormReluDropout } from "../tensor/ops/batch-norm-relu-dropout.ts";
 import { conv2d } from "../tensor/ops/conv2d.ts";
 import { dropout } from "../tensor/ops/dropout.ts";
+import { gelu } from "../tensor/ops/gelu.ts";
 import { matmul } from "../tensor/ops/matmul.ts";
 import { type MaxPool2dOptions, maxPool2d } from "../tensor/ops/max-pool2d.ts";
 import { relu } from "../tensor/ops/relu.ts";
@@ -158,6 +159,13 @@ export class BatchNorm extends Module {
 export class ReLU extends Module {
   forward(x: Tensor): Tensor {
     return relu(x);
+  }
+}
+
+/** `x Φ(x)`, the exact GELU. */
+export class GELU extends Module {
+  forward(x: Tensor): Tensor {
+    return gelu(x);
   }
 }
 
