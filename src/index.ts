@@ -8,6 +8,12 @@ export * as optim from "./nn/optim/index.ts";
 export { createGpu, Gpu, type GpuOptions } from "./tensor/gpu.ts";
 export { graphToDot } from "./tensor/graph.ts";
 export { add, div, mul, sub } from "./tensor/ops/arithmetic.ts";
+export {
+  type AvgPool2dOptions,
+  adaptiveAvgPool2d,
+  avgPool2d,
+  globalAvgPool2d,
+} from "./tensor/ops/average-pool2d.ts";
 export { type BatchNormOptions, batchNorm } from "./tensor/ops/batch-norm.ts";
 export {
   type BatchNormReluDropoutOptions,

@@ -1,5 +1,6 @@
 /** `wgrad/testing`: a gradient check for ops of one's own, and the float64 references that the kernels are tested against. */
 export * from "./kernels/augment.reference.ts";
+export * from "./kernels/average-pool.reference.ts";
 export * from "./kernels/batch-norm/batch-norm.reference.ts";
 export * from "./kernels/batch-norm/batch-norm-relu-dropout.reference.ts";
 export * from "./kernels/bias.reference.ts";

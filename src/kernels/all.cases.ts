@@ -1,5 +1,6 @@
 /** The cases of every kernel family: tests and benchmarks loop over this list. */
 import { augmentCases, translateCases } from "./augment.cases.ts";
+import { averagePoolCases } from "./average-pool.cases.ts";
 import { batchNormCases } from "./batch-norm/batch-norm.cases.ts";
 import { batchNormReluDropoutCases } from "./batch-norm/batch-norm-relu-dropout.cases.ts";
 import { biasCases } from "./bias.cases.ts";
@@ -25,6 +26,7 @@ import { powCases, unaryCases } from "./unary.cases.ts";
 
 export const allCases: readonly KernelCase[] = [
   ...augmentCases,
+  ...averagePoolCases,
   ...biasCases,
   ...binaryCases,
   ...channelSumCases,

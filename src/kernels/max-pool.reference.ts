@@ -6,7 +6,7 @@ export function maxPoolReference(
   x: ArrayLike<number>,
   pool: MaxPoolSize,
 ): { y: Float64Array; from: Int32Array } {
-  const { images, height, width, channels, size, stride } = pool;
+  const { images, height, width, channels, size, stride, padding } = pool;
   const [outHeight, outWidth] = maxPoolOutput(pool);
   const y = new Float64Array(images * outHeight * outWidth * channels);
   const from = new Int32Array(y.length);
@@ -16,8 +16,11 @@ export function maxPoolReference(
     const outRow = Math.floor(k / channels / outWidth) % outHeight;
     const image = Math.floor(k / channels / outWidth / outHeight);
     let best: number | undefined;
-    for (let h = outRow * stride[0]; h < outRow * stride[0] + size[0]; h++) {
-      for (let w = out * stride[1]; w < out * stride[1] + size[1]; w++) {
+    const top = outRow * stride[0] - padding[0];
+    const left = out * stride[1] - padding[1];
+    for (let h = top; h < top + size[0]; h++) {
+      for (let w = left; w < left + size[1]; w++) {
+        if (h < 0 || h >= height || w < 0 || w >= width) continue;
         const index = ((image * height + h) * width + w) * channels + channel;
         const value = x[index] ?? 0;
         if (best === undefined || value > best || (Number.isNaN(value) && !Number.isNaN(best))) {

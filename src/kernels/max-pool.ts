@@ -1,5 +1,6 @@
 /**
- * Max-pool of NHWC images, no padding: y = the largest of each window; its gradient goes to the first place where that is.
+ * Max-pool of NHWC images: y = the largest of each window; its gradient goes to the first place where that is. Padding is nowhere in
+ * memory: a padded window is cut to what lies in the image, and its places keep the numbers that they have in the whole window.
  *
  * Forward notes in which place of its window each maximum was, so that backward reads one index and one gradient a window
  * instead of finding it again in x (for 2/2 with vec4: 1.25 quads instead of 5), and x needn't be kept. Four indices share a word.
@@ -46,26 +47,47 @@ const extents = {
   out_width: "u32",
 } as const;
 
-/** Where a kernel's window comes from. Of constant size, loops over it are unrolled. */
+/**
+ * Where a kernel's window comes from. Of constant size, loops over it are unrolled. `rows` and `columns` cut it to the image: where
+ * the padding is, `top` and `left` are below 0, and unsigned.
+ */
 const anyWindow = {
-  params: { size_h: "u32", size_w: "u32", stride_h: "u32", stride_w: "u32" },
+  params: {
+    ...{ size_h: "u32", size_w: "u32", stride_h: "u32", stride_w: "u32" },
+    ...{ padding_h: "u32", padding_w: "u32" },
+  },
   constants: {},
   start: wgsl`
     let size_h = params.size_h;
     let size_w = params.size_w;
     let stride_h = params.stride_h;
-    let stride_w = params.stride_w;`,
+    let stride_w = params.stride_w;
+    let padding_h = params.padding_h;
+    let padding_w = params.padding_w;`,
+  rows: wgsl`
+    let first_h = padding_h - min(padding_h, top + padding_h);
+    let end_h = min(size_h, params.height - top);`,
+  columns: wgsl`
+      let first_w = padding_w - min(padding_w, left + padding_w);
+      let end_w = min(size_w, params.width - left);`,
 } as const;
 const twoByTwo = {
   params: {},
-  constants: { size_h: 2, size_w: 2, stride_h: 2, stride_w: 2 },
+  constants: {
+    ...{ size_h: 2, size_w: 2, stride_h: 2, stride_w: 2, padding_h: 0, padding_w: 0 },
+    ...{ first_h: 0, first_w: 0, end_h: 2, end_w: 2 },
+  },
   start: "",
+  rows: "",
+  columns: "",
 } as const;
 
 interface Window<P> {
   readonly params: P;
   readonly constants: Readonly<Record<string, number>>;
   readonly start: string;
+  readonly rows: string;
+  readonly columns: string;
 }
 type Params = Readonly<Record<string, ParamType>>;
 
@@ -81,15 +103,16 @@ const forward = <P extends Params>(label: string, cell: Cell, window: Window<P>)
     let row = i / params.columns;
     let column = i - row * params.columns;
     let image = row / params.out_height;
-    let top = image * params.height + (row - image * params.out_height) * stride_h;
-    let down = params.width * params.columns;
+    let top = (row - image * params.out_height) * stride_h - padding_h;
+    let down = params.width * params.columns;${window.rows}
     for (var out = 0u; out < params.out_width; out++) {
-      let corner = (top * params.width + out * stride_w) * params.columns + column;
-      var best = x[corner];
-      var best_at = place(0);
-      for (var h = 0u; h < size_h; h++) {
-        for (var w = 0u; w < size_w; w++) {
-          if (h + w == 0u) { continue; }
+      let left = out * stride_w - padding_w;${window.columns}
+      let corner = ((image * params.height + top) * params.width + left) * params.columns + column;
+      var best = x[corner + first_h * down + first_w * params.columns];
+      var best_at = place(first_h * size_w + first_w);
+      for (var h: u32 = first_h; h < end_h; h++) {
+        for (var w: u32 = first_w; w < end_w; w++) {
+          if (h + w == first_h + first_w) { continue; }
           let value = x[corner + h * down + w * params.columns];
           let better = (value > best) | is_nan(value);
           let take = better & !is_nan(best);
@@ -121,10 +144,10 @@ const backwardDisjoint = <P extends Params>(label: string, cell: Cell, window: W
     let column = i - row * params.columns;
     let image = row / params.blocks_h;
     let out_row = row - image * params.blocks_h;
-    let top = out_row * stride_h;
+    let top = out_row * stride_h - padding_h;
     let down = params.width * params.columns;
     for (var out = 0u; out < params.blocks_w; out++) {
-      let left = out * stride_w;
+      let left = out * stride_w - padding_w;
       let corner = ((image * params.height + top) * params.width + left) * params.columns + column;
       var gradient = cell(0);
       var at = place(0);
@@ -169,10 +192,10 @@ const backwardOverlapping = (label: string, cell: Cell) =>
     let row = i / params.columns;
     let column = i - row * params.columns;
     let image = row / params.height;
-    let h = row - image * params.height;
+    let h = row - image * params.height + params.padding_h;
     let first_row = first_window(h, params.size_h, params.stride_h);
     let rows = min(h / params.stride_h + 1u, params.out_height);
-    for (var w = 0u; w < params.width; w++) {
+    for (var w = params.padding_w; w < params.width + params.padding_w; w++) {
       let first_column = first_window(w, params.size_w, params.stride_w);
       let columns = min(w / params.stride_w + 1u, params.out_width);
       var sum = cell(0);
@@ -183,7 +206,7 @@ const backwardOverlapping = (label: string, cell: Cell) =>
           sum += select(cell(0), dy[k], unpack(indices[k]) == place(at));
         }
       }
-      dx[(row * params.width + w) * params.columns + column] = sum;
+      dx[(row * params.width + w - params.padding_w) * params.columns + column] = sum;
     }`,
   });
 
@@ -202,15 +225,23 @@ export interface MaxPoolSize {
   readonly channels: number;
   readonly size: readonly [height: number, width: number];
   readonly stride: readonly [height: number, width: number];
+  /** At most half the size. */
+  readonly padding: readonly [height: number, width: number];
 }
 
 /** The output's extents. */
-export function maxPoolOutput({ height, width, size, stride }: MaxPoolSize): [height: number, width: number] {
-  return [Math.floor((height - size[0]) / stride[0]) + 1, Math.floor((width - size[1]) / stride[1]) + 1];
+export function maxPoolOutput(pool: MaxPoolSize): [height: number, width: number] {
+  const { height, width, size, stride, padding } = pool;
+  return [
+    Math.floor((height + 2 * padding[0] - size[0]) / stride[0]) + 1,
+    Math.floor((width + 2 * padding[1] - size[1]) / stride[1]) + 1,
+  ];
 }
 
 const isTwoByTwo = (pool: MaxPoolSize) =>
-  isVectorized(pool) && [...pool.size, ...pool.stride].every((extent) => extent === 2);
+  isVectorized(pool) &&
+  [...pool.size, ...pool.stride].every((extent) => extent === 2) &&
+  pool.padding.every((pixels) => pixels === 0);
 
 const isVectorized = ({ channels, size }: MaxPoolSize) => channels % 4 === 0 && size[0] * size[1] <= 256;
 
@@ -224,9 +255,13 @@ function parameters(pool: MaxPoolSize) {
   const [out_height, out_width] = maxPoolOutput(pool);
   const [size_h, size_w] = pool.size;
   const [stride_h, stride_w] = pool.stride;
+  const [padding_h, padding_w] = pool.padding;
   const columns = isVectorized(pool) ? pool.channels / 4 : pool.channels;
   const { height, width } = pool;
-  return { columns, height, width, out_height, out_width, size_h, size_w, stride_h, stride_w };
+  return {
+    ...{ columns, height, width, out_height, out_width },
+    ...{ size_h, size_w, stride_h, stride_w, padding_h, padding_w },
+  };
 }
 
 export function maxPoolRun(
@@ -251,8 +286,8 @@ export function maxPoolGrad(
     run(device, { ...views, ...sizes, n: pool.images * pool.height * sizes.columns });
     return;
   }
-  const blocks_h = Math.ceil(pool.height / sizes.stride_h);
-  const blocks_w = Math.ceil(pool.width / sizes.stride_w);
+  const blocks_h = Math.ceil((pool.height + sizes.padding_h) / sizes.stride_h);
+  const blocks_w = Math.ceil((pool.width + sizes.padding_w) / sizes.stride_w);
   const args = { ...views, ...sizes, blocks_h, blocks_w, n: pool.images * blocks_h * sizes.columns };
   if (isTwoByTwo(pool)) maxPoolBackwardTwoByTwo(device, args);
   else (isVectorized(pool) ? maxPoolBackwardDisjoint : maxPoolBackwardDisjointScalar)(device, args);

@@ -27,6 +27,7 @@ export {
 } from "./layers.ts";
 export { type Vgg, type VggInput, type VggOptions, vgg } from "./models/vgg.ts";
 export { buffer, type ForwardOptions, Module, parameter } from "./module.ts";
+export { AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d } from "./pooling.ts";
 export {
   decodeSafetensors,
   type EncodeSafetensorsOptions,

@@ -31,7 +31,15 @@ describe("maxPool2d", () => {
       // Distinct values in an order of their own: 37 and the count have no common factor.
       const values = Float32Array.from({ length: count }, (_, k) => (k * 37) % count);
       const x = gpu.tensor(values, shape, { requiresGrad: true });
-      const pool = { images: 2, height: 4, width: 4, channels, size: [3, 3], stride: [3, 3] } as const;
+      const pool = {
+        images: 2,
+        height: 4,
+        width: 4,
+        channels,
+        size: [3, 3],
+        stride: [3, 3],
+        padding: [0, 0],
+      } as const;
       leaveOldMemory(gpu, [count, 2 * channels]);
       const y = maxPool2d(x, { size: 3, stride: 3 });
       expect([...(await y.data())]).toEqual([...maxPoolReference(values, pool).y]);
@@ -50,7 +58,15 @@ describe("maxPool2d", () => {
     expect(y.shape).toEqual([2, 3, 3, 4]);
     leaveOldMemory(gpu, [x.size]);
     dotLoss(y, ones(y)).backward();
-    const pool = { images: 2, height: 5, width: 6, channels: 4, size: [3, 2], stride: [1, 2] } as const;
+    const pool = {
+      images: 2,
+      height: 5,
+      width: 6,
+      channels: 4,
+      size: [3, 2],
+      stride: [1, 2],
+      padding: [0, 0],
+    } as const;
     expect([...((await x.grad?.data()) ?? [])]).toEqual([...maxPoolGradReference(values, ones(y), pool)]);
   });
 
@@ -80,6 +96,19 @@ describe("maxPool2d", () => {
     }
   });
 
+  it("lets no padded place win, and gives it no gradient", async () => {
+    for (const channels of [1, 4]) {
+      const x = gpu.tensor(new Float32Array(4 * channels).fill(-3), [1, 2, 2, channels], {
+        requiresGrad: true,
+      });
+      const y = maxPool2d(x, { size: 2, padding: 1 });
+      expect(y.shape).toEqual([1, 2, 2, channels]);
+      expect(new Set(await y.data())).toEqual(new Set([-3]));
+      dotLoss(y, ones(y)).backward();
+      expect(new Set(await x.grad?.data())).toEqual(new Set([1]));
+    }
+  });
+
   it("says what is wrong", () => {
     const x = gpu.full([2, 4, 5, 3], 0);
     expect(() => maxPool2d(gpu.full([4, 5], 0), { size: 2 })).toThrowErrorMatchingInlineSnapshot(
@@ -92,10 +121,19 @@ describe("maxPool2d", () => {
       `[Error: [maxPool2d] 'size' [4, 6] must not exceed the height and width of x [2, 4, 5, 3]; pool less often or with a smaller window]`,
     );
     expect(() => maxPool2d(x, { size: 0 })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [maxPool2d] 'size' must be a positive integer or two of them, but got [0, 0]]`,
+      `[Error: [maxPool2d] 'size' must be a positive integer or two of them, but got 0]`,
+    );
+    expect(() => maxPool2d(x, { size: 3, padding: [1, 2] })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [maxPool2d] 'padding' [1, 2] must be at most half of 'size' [3, 3]: a window may not lie outside x]`,
+    );
+    expect(() => maxPool2d(x, { size: [7, 3], stride: 1, padding: 1 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [maxPool2d] 'size' [7, 3] must not exceed the height and width of x [2, 4, 5, 3] with padding [1, 1]; pool less often or with a smaller window]`,
+    );
+    expect(() => maxPool2d(x, { size: 2, padding: -1 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [maxPool2d] 'padding' must be a non-negative integer or two of them, but got -1]`,
     );
     expect(() => maxPool2d(x, { size: 2, stride: 1.5 })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [maxPool2d] 'stride' must be a positive integer or two of them, but got [1.5, 1.5]]`,
+      `[Error: [maxPool2d] 'stride' must be a positive integer or two of them, but got 1.5]`,
     );
   });
 });

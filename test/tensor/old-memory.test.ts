@@ -6,7 +6,9 @@ import { maxPoolGradReference } from "../../src/kernels/max-pool.reference.ts";
 import { gpu } from "../support/gpu.ts";
 
 const {
+  adaptiveAvgPool2d,
   add,
+  avgPool2d,
   batchNorm,
   batchNormReluDropout,
   conv2d,
@@ -15,6 +17,7 @@ const {
   dropout,
   exp,
   flatten,
+  globalAvgPool2d,
   gelu,
   log,
   matmul,
@@ -63,10 +66,24 @@ const pooling = (channels: number): Row => [
     op: (x) => maxPool2d(x, { size: 3, stride: 3 }),
     loss: sum,
     gradient: (x) => {
-      const pool = { images: 2, height: 4, width: 4, channels, size: [3, 3], stride: [3, 3] } as const;
+      const pool = {
+        images: 2,
+        height: 4,
+        width: 4,
+        channels,
+        size: [3, 3],
+        stride: [3, 3],
+        padding: [0, 0],
+      } as const;
       return maxPoolGradReference(x, new Float32Array(2 * channels).fill(1), pool);
     },
   }),
+];
+
+const pooled = (name: string, channels: number, op: (x: Tensor) => Tensor): Row => [
+  `${name} of ${channels} channels`,
+  [2, 5, 4, channels],
+  () => ({ op }),
 ];
 
 const normalization = (shape: readonly number[], training: boolean): Row => [
@@ -155,6 +172,12 @@ const rows: readonly Row[] = [
   ...channelCounts.map((channels) => convolution(2, 4, channels, 9 - channels, { padding: 1 })),
   convolution(2, 6, 3, 4, { stride: 2 }),
   ...channelCounts.map(pooling),
+  ...[3, 4].flatMap((channels): Row[] => [
+    pooled("maxPool2d padded", channels, (x) => maxPool2d(x, { size: 3, stride: 2, padding: 1 })),
+    pooled("avgPool2d", channels, (x) => avgPool2d(x, { size: 3, stride: 2, padding: 1 })),
+    pooled("adaptiveAvgPool2d", channels, (x) => adaptiveAvgPool2d(x, [2, 3])),
+    pooled("globalAvgPool2d", channels, globalAvgPool2d),
+  ]),
 ];
 
 /** Distinct values: 37 and the count have no common factor. */

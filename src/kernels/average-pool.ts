@@ -1,0 +1,170 @@
+/**
+ * Average-pool of NHWC images: y = the mean of each window, and its gradient. Bound by memory.
+ *
+ * One pair of kernels for windows of a fixed size and stride and for those that divide the image into as many as are wanted
+ * (adaptive). Along an axis, window o goes from floor(o step / over) to floor((o step + extent) / over), both less the padding:
+ *
+ * | | step | over | extent |
+ * |---|---|---|---|
+ * | fixed | stride | 1 | size |
+ * | adaptive, as PyTorch: from floor(o H / Ho) to ceil((o + 1) H / Ho) | H | Ho | H + Ho - 1 |
+ *
+ * Backward gathers, as max-pool's: each pixel adds up dy / count of the windows that hold it, which follow from the same four numbers. A
+ * lane keeps a row and a channel (four, where channels come in fours) and walks along the width.
+ */
+import type { BufferView } from "../gpu/buffers.ts";
+import type { Device } from "../gpu/device.ts";
+import { kernel, wgsl } from "../gpu/kernel.ts";
+
+const params = {
+  ...{ n: "u32", columns: "i32", counts_padding: "u32" },
+  ...{ height: "i32", width: "i32", out_height: "i32", out_width: "i32" },
+  ...{ step_h: "i32", over_h: "i32", extent_h: "i32", padding_h: "i32" },
+  ...{ step_w: "i32", over_w: "i32", extent_w: "i32", padding_w: "i32" },
+} as const;
+
+/** `axis_h()` and `axis_w()`; of an axis, what window `o` covers, which windows cover pixel `p`, and how many pixels a window's mean is over. */
+const declarations = wgsl`
+    struct Axis { step: i32, over: i32, extent: i32, padding: i32, length: i32, windows: i32 }
+    fn axis_h() -> Axis {
+      return Axis(params.step_h, params.over_h, params.extent_h, params.padding_h, params.height, params.out_height);
+    }
+    fn axis_w() -> Axis {
+      return Axis(params.step_w, params.over_w, params.extent_w, params.padding_w, params.width, params.out_width);
+    }
+    fn window(a: Axis, o: i32) -> vec2i {
+      return vec2i(o * a.step, o * a.step + a.extent) / a.over - a.padding;
+    }
+    fn inside(a: Axis, range: vec2i) -> vec2i { return clamp(range, vec2i(0), vec2i(a.length)); }
+    fn windows(a: Axis, p: i32) -> vec2i {
+      let reach = (p + a.padding + 1) * a.over;
+      return vec2i((max(reach - a.extent, 0) + a.step - 1) / a.step, min((reach - 1) / a.step + 1, a.windows));
+    }
+    fn counted(a: Axis, o: i32) -> f32 {
+      let whole = window(a, o);
+      let range = select(inside(a, whole), whole, params.counts_padding == 1u);
+      return f32(range.y - range.x);
+    }`;
+
+const forward = (label: string, cell: "quad" | "scalar") =>
+  kernel(label, {
+    read: { x: cell },
+    write: { y: cell },
+    params,
+    declarations,
+    body: wgsl`
+    if (i >= params.n) { return; }
+    let row = i32(i) / params.columns;
+    let column = i32(i) % params.columns;
+    let image = row / params.out_height;
+    let out_row = row % params.out_height;
+    let across = axis_w();
+    let rows = inside(axis_h(), window(axis_h(), out_row));
+    let count = counted(axis_h(), out_row);
+    for (var out = 0; out < params.out_width; out++) {
+      let range = inside(across, window(across, out));
+      var sum = ${cell}(0);
+      for (var h = rows.x; h < rows.y; h++) {
+        var k = ((image * params.height + h) * params.width + range.x) * params.columns + column;
+        for (var w = range.x; w < range.y; w++) {
+          sum += x[k];
+          k += params.columns;
+        }
+      }
+      y[(row * params.out_width + out) * params.columns + column] = sum / (count * counted(across, out));
+    }`,
+  });
+
+export const averagePoolForward = forward("average_pool_forward", "quad");
+export const averagePoolForwardScalar = forward("average_pool_forward_scalar", "scalar");
+
+const backward = (label: string, cell: "quad" | "scalar") =>
+  kernel(label, {
+    read: { dy: cell },
+    write: { dx: cell },
+    params,
+    declarations,
+    body: wgsl`
+    if (i >= params.n) { return; }
+    let row = i32(i) / params.columns;
+    let column = i32(i) % params.columns;
+    let image = row / params.height;
+    let down = axis_h();
+    let across = axis_w();
+    let rows = windows(down, row % params.height);
+    for (var w = 0; w < params.width; w++) {
+      let range = windows(across, w);
+      var sum = ${cell}(0);
+      for (var out_row = rows.x; out_row < rows.y; out_row++) {
+        let count = counted(down, out_row);
+        for (var out = range.x; out < range.y; out++) {
+          let k = ((image * params.out_height + out_row) * params.out_width + out) * params.columns + column;
+          sum += dy[k] / (count * counted(across, out));
+        }
+      }
+      dx[(row * params.width + w) * params.columns + column] = sum;
+    }`,
+  });
+
+export const averagePoolBackward = backward("average_pool_backward", "quad");
+export const averagePoolBackwardScalar = backward("average_pool_backward_scalar", "scalar");
+
+/** The windows along an axis; the file's header says how. */
+export interface AxisWindows {
+  /** Pixels. */
+  readonly length: number;
+  /** How many windows there are. */
+  readonly windows: number;
+  readonly step: number;
+  readonly over: number;
+  readonly extent: number;
+  readonly padding: number;
+}
+
+export function fixedWindows(length: number, size: number, stride: number, padding: number): AxisWindows {
+  const windows = Math.floor((length + 2 * padding - size) / stride) + 1;
+  return { length, windows, step: stride, over: 1, extent: size, padding };
+}
+
+export function adaptiveWindows(length: number, windows: number): AxisWindows {
+  return { length, windows, step: length, over: windows, extent: length + windows - 1, padding: 0 };
+}
+
+/** An image batch `[images, height, width, channels]` and its windows. */
+export interface AveragePoolSize {
+  readonly images: number;
+  readonly channels: number;
+  readonly height: AxisWindows;
+  readonly width: AxisWindows;
+  /** Whether the mean of a window counts the padding in it, as zeros. */
+  readonly countIncludePad: boolean;
+}
+
+function parameters({ channels, height: h, width: w, countIncludePad }: AveragePoolSize) {
+  return {
+    ...{ columns: channels % 4 === 0 ? channels / 4 : channels, counts_padding: countIncludePad ? 1 : 0 },
+    ...{ height: h.length, width: w.length, out_height: h.windows, out_width: w.windows },
+    ...{ step_h: h.step, over_h: h.over, extent_h: h.extent, padding_h: h.padding },
+    ...{ step_w: w.step, over_w: w.over, extent_w: w.extent, padding_w: w.padding },
+  };
+}
+
+export function averagePoolRun(
+  device: Device,
+  views: { x: BufferView; y: BufferView },
+  pool: AveragePoolSize,
+): void {
+  const sizes = parameters(pool);
+  const launch = pool.channels % 4 === 0 ? averagePoolForward : averagePoolForwardScalar;
+  launch(device, { ...views, ...sizes, n: pool.images * sizes.out_height * sizes.columns });
+}
+
+export function averagePoolGrad(
+  device: Device,
+  views: { dy: BufferView; dx: BufferView },
+  pool: AveragePoolSize,
+): void {
+  const sizes = parameters(pool);
+  const launch = pool.channels % 4 === 0 ? averagePoolBackward : averagePoolBackwardScalar;
+  launch(device, { ...views, ...sizes, n: pool.images * sizes.height * sizes.columns });
+}
