@@ -8,7 +8,7 @@ export interface ChannelStatistics {
 
 /**
  * Mean and standard deviation (of the population) of each channel of byte / 255, for `UploadOptions`. Exact but for the last division and root:
- * bytes are counted by value, and sums of counts times values are integers below 2^53.
+ * sums of bytes and of their squares are integers below 2^53.
  * @throws Error for images that aren't whole pixels, or none
  */
 export function channelStatistics({ images, shape = [32, 32, 3] }: ImageArrays): ChannelStatistics {
@@ -18,23 +18,16 @@ export function channelStatistics({ images, shape = [32, 32, 3] }: ImageArrays):
       `[channelStatistics] 'images' must hold pixels of ${channels} channels, but has ${images.length} bytes`,
     );
   }
-  const counts = new Uint32Array(256 * channels);
-  for (let at = 0; at < images.length; at += channels) {
-    for (let channel = 0; channel < channels; channel++) {
-      const bin = 256 * channel + (images[at + channel] ?? 0);
-      counts[bin] = (counts[bin] ?? 0) + 1;
-    }
-  }
   const pixels = images.length / channels;
   const mean: number[] = [];
   const std: number[] = [];
   for (let channel = 0; channel < channels; channel++) {
     let sum = 0;
     let squares = 0;
-    for (let byte = 0; byte < 256; byte++) {
-      const count = counts[256 * channel + byte] ?? 0;
-      sum += count * byte;
-      squares += count * byte * byte;
+    for (let at = channel; at < images.length; at += channels) {
+      const byte = images[at] ?? 0;
+      sum += byte;
+      squares += byte * byte;
     }
     mean.push(sum / pixels / 255);
     // An integer: pixels^2 times the variance, without the cancellation of a difference of means.
