@@ -33,11 +33,7 @@ export function uniform(
   options: SeedOptions & { readonly low?: number; readonly high?: number } = {},
 ): Initializer {
   const { seed = 0, low = 0, high = 1 } = options;
-  return randomValues("uniform", seed, () => (words, out, at) => {
-    words.forEach((word, k) => {
-      out[at + k] = low + (high - low) * (word / 2 ** 32);
-    });
-  });
+  return randomValues("uniform", seed, () => uniformIn(low, high));
 }
 
 /** Normal with this mean and standard deviation, 0 and 1 by default (Box and Muller, 1958). */
@@ -55,14 +51,59 @@ export function normal(
  * @throws Error, when called, for a shape of fewer than two axes
  */
 export function leCunNormal(options: SeedOptions = {}): Initializer {
-  return randomValues("leCunNormal", options.seed ?? 0, (shape) => {
-    if (shape.length < 2) {
-      throw new Error(
-        `[leCunNormal] 'shape' must have two axes or more, [out, ..., in], but got ${formatShape(shape)}`,
-      );
-    }
-    return boxMuller(0, Math.sqrt(1 / sizeOf(shape.slice(1))));
+  return randomValues("leCunNormal", options.seed ?? 0, (shape) =>
+    boxMuller(0, Math.sqrt(1 / fanIn("leCunNormal", shape))),
+  );
+}
+
+/**
+ * Uniform within `+-1 / sqrt(fanIn)`, with `fanIn` as `leCunNormal` has it: a third of the variance that LeCun's keeps.
+ * Source: what PyTorch's `Conv2d` and `Linear` start their weights with, `kaiming_uniform_` with `a = sqrt(5)`.
+ * @throws Error, when called, for a shape of fewer than two axes
+ */
+export function fanInUniform(options: SeedOptions = {}): Initializer {
+  return randomValues("fanInUniform", options.seed ?? 0, (shape) => {
+    const bound = 1 / Math.sqrt(fanIn("fanInUniform", shape));
+    return uniformIn(-bound, bound);
   });
+}
+
+export interface DiracOptions {
+  /** Of the filters that pass no channel through: all zeros by default, as in PyTorch. */
+  readonly rest?: Initializer;
+}
+
+/**
+ * The identity, for convolutions: filter i passes input channel i through. It's 1 at the middle tap of its own channel, 0 elsewhere;
+ * the middle is tap `floor(K / 2)`, so the lower right one of the middle four in a window of even extents. The filters beyond the
+ * input's channels are `rest`, which is asked for the whole tensor, so its stream moves on alike whatever the channels are.
+ * Source: Zagoruyko and Komodakis, "DiracNets", 2017; `torch.nn.init.dirac_`.
+ * @throws Error, when called, for a shape that isn't `[Co, Kh, Kw, Ci]`
+ */
+export function dirac({ rest = zeros() }: DiracOptions = {}): Initializer {
+  return (shape) => {
+    const [filters = 0, height = 0, width = 0, channels = 0] = shape;
+    if (shape.length !== 4)
+      throw new Error(`[dirac] 'shape' must be [Co, Kh, Kw, Ci], but got ${formatShape(shape)}`);
+    const values = rest(shape);
+    const filter = height * width * channels;
+    const middle = ((height >> 1) * width + (width >> 1)) * channels;
+    for (let k = 0; k < Math.min(filters, channels); k++) {
+      values.fill(0, k * filter, (k + 1) * filter);
+      values[k * filter + middle + k] = 1;
+    }
+    return values;
+  };
+}
+
+/** What one output sums up: the product of all axes but the first. */
+function fanIn(name: string, shape: Shape): number {
+  if (shape.length < 2) {
+    throw new Error(
+      `[${name}] 'shape' must have two axes or more, [out, ..., in], but got ${formatShape(shape)}`,
+    );
+  }
+  return sizeOf(shape.slice(1));
 }
 
 /** Makes the four values from `out[at]` on. */
@@ -84,6 +125,14 @@ function randomValues(name: string, seed: number, distribution: (shape: Shape) =
     }
     tensor += 1;
     return values.slice(0, size);
+  };
+}
+
+function uniformIn(low: number, high: number): FromWords {
+  return (words, out, at) => {
+    words.forEach((word, k) => {
+      out[at + k] = low + (high - low) * (word / 2 ** 32);
+    });
   };
 }
 

@@ -65,4 +65,57 @@ describe("initial values", () => {
     expect(nn.zeros()([2])).toEqual(Float32Array.of(0, 0));
     expect(nn.ones()([2])).toEqual(Float32Array.of(1, 1));
   });
+
+  it("fanInUniform fills +-1 / sqrt(fanIn)", () => {
+    const values = nn.init.fanInUniform({ seed: 3 })([128, 3, 3, 64]);
+    const bound = 1 / Math.sqrt(9 * 64);
+    const { mean, variance } = moments(values);
+    expect(Math.abs(mean)).toBeLessThan((5 * bound) / Math.sqrt(3 * values.length));
+    expect(Math.abs((3 * variance) / bound ** 2 - 1)).toBeLessThan(5 * Math.sqrt(0.8 / values.length));
+    expect(values.every((value) => Math.abs(value) <= bound)).toBe(true);
+    expect(() => nn.init.fanInUniform()([5])).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [fanInUniform] 'shape' must have two axes or more, [out, ..., in], but got [5]]`,
+    );
+  });
+
+  it.each([
+    { shape: [4, 3, 3, 2], middle: [1, 1] },
+    { shape: [2, 3, 3, 4], middle: [1, 1] },
+    { shape: [3, 2, 4, 3], middle: [1, 2] },
+    { shape: [5, 1, 1, 5], middle: [0, 0] },
+  ])("dirac passes channels through in $shape, by tap $middle", ({ shape, middle }) => {
+    const rest = nn.init.fanInUniform({ seed: 4 })(shape);
+    const values = nn.init.dirac({ rest: nn.init.fanInUniform({ seed: 4 }) })(shape);
+    const [filters = 0, height = 0, width = 0, channels = 0] = shape;
+    const passed = Math.min(filters, channels);
+    for (let at = 0; at < values.length; at++) {
+      const channel = at % channels;
+      const tap = [Math.floor(at / (width * channels)) % height, Math.floor(at / channels) % width];
+      const filter = Math.floor(at / (height * width * channels));
+      const identity = filter === channel && tap.join() === middle.join() ? 1 : 0;
+      expect(values[at], `element ${at}`).toBe(filter < passed ? identity : rest[at]);
+    }
+  });
+
+  it("dirac leaves the other filters 0 unless told otherwise, and wants four axes", () => {
+    expect(nn.init.dirac()([3, 1, 1, 1])).toEqual(Float32Array.of(1, 0, 0));
+    expect(() => nn.init.dirac()([3, 3])).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [dirac] 'shape' must be [Co, Kh, Kw, Ci], but got [3, 3]]`,
+    );
+  });
+
+  it("are at nn.init, too", () => {
+    expect(nn.init.normal({ seed: 1 })([4])).toEqual(nn.normal({ seed: 1 })([4]));
+    expect(Object.keys(nn.init).sort()).toMatchInlineSnapshot(`
+      [
+        "dirac",
+        "fanInUniform",
+        "leCunNormal",
+        "normal",
+        "ones",
+        "uniform",
+        "zeros",
+      ]
+    `);
+  });
 });
