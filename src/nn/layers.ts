@@ -115,6 +115,8 @@ export interface BatchNormLayerOptions {
   readonly momentum?: number;
   /** Added to the variance, 2e-5 by default as in Chainer. */
   readonly eps?: number;
+  /** Whether gamma is trained; true by default. `false` leaves it frozen at 1, in the state dict all the same. */
+  readonly trainGamma?: boolean;
 }
 
 export interface BatchNormForwardOptions extends ForwardOptions {
@@ -136,9 +138,10 @@ export class BatchNorm extends Module {
 
   constructor(gpu: Gpu, options: BatchNormLayerOptions) {
     super();
-    const { channels, momentum = 0.1, eps = 2e-5 } = options;
+    const { channels, momentum = 0.1, eps = 2e-5, trainGamma = true } = options;
     checkCounts("BatchNorm", { channels });
     this.gamma = parameter(gpu.full([channels], 1, { name: "gamma" }));
+    this.gamma.requiresGrad = trainGamma;
     this.beta = parameter(gpu.zeros([channels], { name: "beta" }));
     this.runningMean = buffer(gpu.zeros([channels], { name: "runningMean" }));
     this.runningVar = buffer(gpu.full([channels], 1, { name: "runningVar" }));
