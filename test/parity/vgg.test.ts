@@ -8,10 +8,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { createGpu, type Gpu, nn, optim, softmaxCrossEntropy, type Tensor } from "wgrad";
-import { noise } from "../../src/kernels/cases.ts";
+import { createGpu, type Gpu, nn, optim, softmaxCrossEntropy } from "wgrad";
 import { subgroupObstacle } from "../../src/kernels/configuration.ts";
 import { gpu } from "../support/gpu.ts";
+import { batchOf, initialValues, norm, relativeL2 } from "./support.ts";
 
 interface Fixture {
   readonly width: number;
@@ -35,7 +35,7 @@ const fixtures = folders
   .filter((folder) => existsSync(folder))
   .flatMap((folder) =>
     readdirSync(folder)
-      .filter((file) => file.endsWith(".json"))
+      .filter((file) => /^vgg-[\d.]+\.json$/.test(file))
       .map((file) => `${folder}/${file.slice(0, -5)}`),
   );
 
@@ -116,20 +116,6 @@ async function errorRatios(
   };
 }
 
-/** What make_fixtures.py calls `initialise`. */
-function initialValues({ shape, size, name }: Tensor, index: number): Float32Array<ArrayBuffer> {
-  const values = noise(size, index + 1);
-  const fanIn = shape.slice(1).reduce((product, extent) => product * extent, 1);
-  if (shape.length > 1) return values.map((value) => value * Math.sqrt(3 / fanIn));
-  return name.endsWith("gamma") ? values.map((value) => 1 + 0.1 * value) : values.map((value) => 0.1 * value);
-}
-
-/** What make_fixtures.py calls `batch_of`. */
-function batchOf(on: Gpu, step: number, size: number) {
-  const images = on.tensor(noise(size * 32 * 32 * 3, 1000 + step), [size, 32, 32, 3]);
-  return { images, labels: Int32Array.from({ length: size }, (_, row) => (37 * step + 11 * row) % 100) };
-}
-
 function split(values: Float32Array, sizes: readonly number[]): [Float32Array[], Float32Array[]] {
   let offset = 0;
   const parts = [...sizes, ...sizes].map((size) => {
@@ -137,12 +123,4 @@ function split(values: Float32Array, sizes: readonly number[]): [Float32Array[],
     return values.subarray(offset - size, offset);
   });
   return [parts.slice(0, sizes.length), parts.slice(sizes.length)];
-}
-
-function norm(values: ArrayLike<number>): number {
-  return Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0));
-}
-
-function relativeL2(values: ArrayLike<number>, reference: ArrayLike<number>): number {
-  return norm(Array.from(reference, (value, k) => (values[k] ?? Number.NaN) - value)) / norm(reference);
 }

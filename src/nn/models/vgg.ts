@@ -5,11 +5,11 @@
 import { Arena } from "../../tensor/arena.ts";
 import type { Gpu } from "../../tensor/gpu.ts";
 import type { Rng } from "../../tensor/rng.ts";
-import { formatShape } from "../../tensor/shape.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { type Initializer, leCunNormal } from "../init.ts";
 import { BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, Sequential } from "../layers.ts";
 import { type ForwardOptions, Module } from "../module.ts";
+import { type CifarInput, checkModelOptions, cifarImages } from "./options.ts";
 
 export interface VggOptions {
   /** 100 by default. */
@@ -21,9 +21,6 @@ export interface VggOptions {
   /** Of the initial weights and of the dropout stream; 0 by default. */
   readonly seed?: number;
 }
-
-/** Images `[N, 32, 32, 3]`, or a batch of a data set. */
-export type VggInput = Tensor | { readonly images: Tensor };
 
 /**
  * VGG with `LeCunNormal` weights, batch normalization of eps 2e-5, no biases: 15,033,280 parameters at width 1 with 100 classes.
@@ -54,13 +51,7 @@ export class Vgg extends Module {
   constructor(gpu: Gpu, options: VggOptions) {
     super();
     const { classes = 100, width = 1, dropout = true, seed = 0 } = options;
-    if (!Number.isInteger(64 * width) || width <= 0) {
-      throw new Error(
-        `[vgg] 'width' must be a positive multiple of 1/64, so that 64 x width channels are an integer, but got ${width}`,
-      );
-    }
-    if (!Number.isSafeInteger(classes) || classes < 1)
-      throw new Error(`[vgg] 'classes' must be a positive integer, but got ${classes}`);
+    checkModelOptions("vgg", width, 64, classes);
     const making = { gpu, dropout, init: leCunNormal({ seed }), rng: gpu.rng(seed) };
     const [c1, c2, c3, c4] = [64 * width, 128 * width, 256 * width, 512 * width] as const;
     this.rng = making.rng;
@@ -78,11 +69,8 @@ export class Vgg extends Module {
   }
 
   /** @returns logits `[N, classes]` @throws Error unless the images are `[N, 32, 32, 3]` */
-  forward(input: VggInput, options: ForwardOptions = {}): Tensor {
-    const images = input instanceof Tensor ? input : input.images;
-    const [, ...image] = images.shape;
-    if (image.join() !== "32,32,3")
-      throw new Error(`[vgg] 'images' must be [N, 32, 32, 3], but got ${formatShape(images.shape)}`);
+  forward(input: CifarInput, options: ForwardOptions = {}): Tensor {
+    const images = cifarImages("vgg", input);
     const stages = [this.stage1, this.stage2, this.stage3, this.stage4, this.stage5];
     const features = stages.reduce((x, part) => part.forward(x, options), images);
     return this.head.forward(features, options);
