@@ -1,4 +1,5 @@
 /** `nn`: modules, layers, initial values, models. */
+export * as init from "./init.ts";
 export {
   type Initializer,
   leCunNormal,
@@ -25,8 +26,11 @@ export {
   ReLU,
   Sequential,
 } from "./layers.ts";
-export { type Vgg, type VggInput, type VggOptions, vgg } from "./models/vgg.ts";
+export type { CifarInput } from "./models/options.ts";
+export { type Vgg, type VggOptions, vgg } from "./models/vgg.ts";
+export { type VggFast, type VggFastOptions, vggFast } from "./models/vgg-fast.ts";
 export { buffer, type ForwardOptions, Module, parameter } from "./module.ts";
+export { type WeightsAndBiases, weightsAndBiases } from "./parameter-groups.ts";
 export { AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d } from "./pooling.ts";
 export {
   decodeSafetensors,
@@ -39,3 +43,4 @@ export {
 export type { SafetensorsType } from "./safetensors-dtypes.ts";
 export { SafetensorsError } from "./safetensors-error.ts";
 export type { StateDict, StateValue, StateValues } from "./state.ts";
+export { type WhiteningOptions, whitening } from "./whitening.ts";
