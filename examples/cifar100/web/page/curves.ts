@@ -1,0 +1,92 @@
+/** Curves over the epochs. */
+import { axis, Chart, tooltip } from "./chart.ts";
+import { type Child, el } from "./dom.ts";
+import { digits } from "./format.ts";
+
+export interface Curve {
+  readonly name: string;
+  /** Epoch, which may be a fraction, and value; what isn't finite is a gap. */
+  readonly points: readonly (readonly [number, number])[];
+  /** Its place among the colours. */
+  readonly colour: number;
+  readonly dashed?: boolean;
+}
+
+const mostSymbols = 40;
+
+export class CurveChart {
+  readonly element: HTMLElement;
+  readonly #title: string;
+  readonly #format: (value: number) => string;
+  readonly #chart: Chart;
+
+  constructor(title: string, format: (value: number) => string) {
+    this.#title = title;
+    this.#format = format;
+    this.#chart = new Chart(title, { legend: true });
+    this.element = this.#chart.element;
+  }
+
+  show(curves: readonly Curve[]): void {
+    const format = this.#format;
+    this.#chart.show(
+      (theme) => ({
+        grid: { left: 52, right: 14, top: 12, bottom: 40 },
+        tooltip: {
+          ...tooltip(theme),
+          trigger: "axis",
+          valueFormatter: (value: unknown) => (typeof value === "number" ? format(value) : "–"),
+          axisPointer: { lineStyle: { color: theme.line }, label: { precision: 2 } },
+        },
+        xAxis: {
+          ...axis(theme),
+          ...{
+            type: "value",
+            name: "epoch",
+            nameGap: 24,
+            min: 0,
+            max: "dataMax",
+            splitLine: { show: false },
+          },
+        },
+        yAxis: {
+          ...axis(theme),
+          ...{ type: "value", scale: true, splitNumber: 4 },
+          axisLabel: { color: theme.muted, fontSize: 12, formatter: format },
+        },
+        series: curves.map(({ name, points, colour, dashed }) => {
+          const color = theme.curves[colour % theme.curves.length];
+          return {
+            ...{ type: "line", name, symbol: "circle", symbolSize: 6, sampling: "lttb" },
+            showSymbol: points.length <= mostSymbols,
+            itemStyle: { color, borderWidth: 0 },
+            lineStyle: { color, width: 2, type: dashed ? [6, 4] : "solid" },
+            emphasis: { disabled: true },
+            data: points.map(([x, y]) => [x, Number.isFinite(y) ? y : null]),
+          };
+        }),
+      }),
+      describe(this.#title, curves, format),
+      curves.map(legendEntry),
+    );
+  }
+}
+
+function legendEntry({ name, colour, dashed }: Curve): Child {
+  return el("li", {}, swatch(colour, dashed), name);
+}
+
+/** A piece of the curve. */
+export function swatch(colour: number, dashed = false): HTMLElement {
+  return el("span", { class: dashed ? "swatch dashed" : "swatch", "data-colour": colour % 8 });
+}
+
+/** What somebody who doesn't see the curves is told: where they began and where they are. */
+export function describe(title: string, curves: readonly Curve[], format: (value: number) => string): string {
+  const parts = curves.map(({ name, points }) => {
+    const [first, last] = [points[0], points.at(-1)];
+    if (!first || !last) return `${name}: nothing yet`;
+    return `${name}: ${format(first[1])} at epoch ${digits(first[0])}, ${format(last[1])} at epoch ${digits(last[0])}`;
+  });
+  return `${title} by epoch. ${parts.join("; ")}.`;
+}

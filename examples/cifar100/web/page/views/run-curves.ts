@@ -1,0 +1,34 @@
+/** Loss and accuracy of the run under way, as they come in. */
+import type { RunSummary } from "../../protocol.ts";
+import { type Curve, CurveChart } from "../curves.ts";
+import { el, whenChanged } from "../dom.ts";
+import { digits, percent } from "../format.ts";
+import { currentRun } from "../selectors.ts";
+import type { MakeView } from "./view.ts";
+
+export const runCurves: MakeView = () => {
+  const loss = new CurveChart("Loss", digits);
+  const accuracy = new CurveChart("Accuracy", percent);
+  const element = el("div", { class: "halves" }, loss.element, accuracy.element);
+  const show = whenChanged((run: RunSummary | undefined) => {
+    element.hidden = run === undefined;
+    if (!run) return;
+    loss.show(curvesOf(run, "loss", "validationLoss"));
+    accuracy.show(curvesOf(run, "accuracy", "validationAccuracy"));
+  });
+  return { element, update: (state) => show(currentRun(state)) };
+};
+
+export function curvesOf(
+  { curve, epochs }: Pick<RunSummary, "curve" | "epochs">,
+  live: "loss" | "accuracy",
+  validated: "validationLoss" | "validationAccuracy",
+): Curve[] {
+  return [
+    { name: "training", colour: 0, points: curve.map((point) => [point.epoch, point[live]] as const) },
+    {
+      ...{ name: "validation", colour: 1, dashed: true },
+      points: epochs.map((entry) => [entry.epoch, entry[validated]] as const),
+    },
+  ];
+}

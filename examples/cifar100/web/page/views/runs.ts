@@ -1,0 +1,117 @@
+/** Runs: all that there were, their curves over each other. */
+import type { RunSummary } from "../../protocol.ts";
+import { CurveChart, swatch } from "../curves.ts";
+import { el, whenChanged } from "../dom.ts";
+import { digits, moment, percent } from "../format.ts";
+import type { State } from "../state.ts";
+import { widthInWords } from "./settings-form.ts";
+import { button, emptyState, type MakeView, scrolling } from "./view.ts";
+
+export const runsView: MakeView = (control) => {
+  const charts = [
+    ["Validation accuracy", percent, (run: RunSummary) => points(run, "validationAccuracy")],
+    ["Validation loss", digits, (run: RunSummary) => points(run, "validationLoss")],
+    [
+      "Training loss",
+      digits,
+      (run: RunSummary) => run.curve.map(({ epoch, loss }) => [epoch, loss] as const),
+    ],
+  ] as const;
+  const drawings = charts.map(([title, format, of]) => ({ chart: new CurveChart(title, format), of }));
+  const curves = el("div", { class: "halves" }, ...drawings.map(({ chart }) => chart.element));
+  const body = el("tbody");
+  const heads = [
+    "Compare",
+    "Run",
+    "Started",
+    "Status",
+    "Epochs",
+    "Width",
+    "Batch",
+    "Learning rate",
+    "Best validation",
+  ];
+  const table = scrolling(
+    "Runs",
+    el(
+      "table",
+      {},
+      el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)), el("td", {}))),
+      body,
+    ),
+  );
+  const nothing = emptyState(
+    "Runs stay listed here, with their curves and snapshots.",
+    "Start one in Train.",
+  );
+  const show = whenChanged((runs: readonly RunSummary[], compared: readonly string[], idle: boolean) => {
+    const some = runs.length > 0;
+    nothing.hidden = some;
+    table.hidden = !some;
+    const colours = new Map(runs.map(({ id }, k) => [id, runs.length - 1 - k]));
+    const chosen = runs.filter(({ id }) => compared.includes(id));
+    curves.hidden = chosen.length === 0;
+    for (const { chart, of } of drawings) {
+      chart.show(
+        chosen.map((run) => {
+          const colour = colours.get(run.id) ?? 0;
+          return { name: nameOf(run), points: of(run), colour, dashed: colour >= 8 };
+        }),
+      );
+    }
+    body.replaceChildren(
+      ...runs.map((run) => row(run, colours.get(run.id) ?? 0, compared.includes(run.id), idle)),
+    );
+  });
+  const row = (run: RunSummary, colour: number, shown: boolean, idle: boolean): HTMLElement => {
+    const { id, title, started, status, settings, epochs, resumable } = run;
+    const box = el("input", {
+      ...{ type: "checkbox", "aria-label": `Compare ${title}` },
+      onchange: () => control.dispatch({ type: "compare", run: id, shown: box.checked }),
+    });
+    box.checked = shown;
+    const best = Math.max(...epochs.map(({ validationAccuracy }) => validationAccuracy));
+    const done = epochs.at(-1)?.epoch ?? 0;
+    const over = status === "finished";
+    const remove = (): void => {
+      if (confirm(`Delete “${title}” with its snapshots?`)) void control.delete(id);
+    };
+    return el(
+      "tr",
+      {},
+      el("td", { class: "nowrap" }, box, " ", swatch(colour, colour >= 8)),
+      el("th", { scope: "row" }, title),
+      el("td", { class: "nowrap" }, moment(started)),
+      el("td", {}, status),
+      el("td", { class: "number" }, `${done} of ${settings.epochs}`),
+      el("td", { class: "number" }, widthInWords(settings.width)),
+      el("td", { class: "number" }, String(settings.batch)),
+      el("td", { class: "number" }, digits(settings.lr)),
+      el("td", { class: "number" }, percent(best)),
+      el(
+        "td",
+        {},
+        el(
+          "div",
+          { class: "buttons together" },
+          button("Resume", () => void control.resume(id), {
+            ...{ look: "compact", disabled: !idle || !resumable || over, "aria-label": `Resume ${title}` },
+          }),
+          button("Delete", remove, { look: "compact", disabled: !idle, "aria-label": `Delete ${title}` }),
+        ),
+      ),
+    );
+  };
+  return {
+    element: el("div", { class: "stack" }, nothing, curves, table),
+    update: ({ runs, compared, status }: State) => show(runs, compared, status === "idle"),
+  };
+};
+
+function points({ epochs }: RunSummary, what: "validationAccuracy" | "validationLoss") {
+  return epochs.map((entry) => [entry.epoch, entry[what]] as const);
+}
+
+function nameOf({ title, started }: RunSummary): string {
+  return `${title}, ${moment(started)}`;
+}

@@ -1,0 +1,74 @@
+/** Test images with what the model takes them for. */
+import type { DatasetInfo, TestImage } from "../../protocol.ts";
+import { fits } from "../controller.ts";
+import { el, setText, whenChanged } from "../dom.ts";
+import { count, percent, spoken } from "../format.ts";
+import { canvasOf } from "../pixels.ts";
+import { currentModel, imagesShown } from "../selectors.ts";
+import { button, emptyState, type MakeView } from "./view.ts";
+
+export const testImages: MakeView = (control) => {
+  const list = el("ul", { class: "tiles" });
+  const nothing = emptyState(
+    "Test images appear here with the model's answers, once there are data and a model for them.",
+  );
+  const score = el("span", { class: "muted small" });
+  const other = button("Other images", () => control.chooseImages(anotherFirst(control.state.dataset)), {
+    ...{ look: "compact", iconName: "dice" },
+  });
+  const show = whenChanged((images: readonly TestImage[] | undefined, dataset: DatasetInfo | undefined) => {
+    const some = images !== undefined && images.length > 0 && dataset !== undefined;
+    list.hidden = !some;
+    if (!some) return;
+    list.replaceChildren(...images.map((image) => tile(image, dataset.classes)));
+    const right = images.filter(({ label, answer }) => label === answer).length;
+    setText(score, `${right} of these ${images.length} right`);
+  });
+  return {
+    element: el(
+      "section",
+      { "aria-label": "Test images" },
+      el("div", { class: "row spaced" }, el("h2", {}, "Test images"), score, other),
+      nothing,
+      list,
+    ),
+    update: (state) => {
+      show(state.predictions, state.dataset);
+      nothing.hidden = !list.hidden;
+      score.hidden = list.hidden;
+      other.hidden = !state.dataset || state.dataset.testImages <= imagesShown;
+      other.disabled = !fits(state);
+      if (state.dataset && currentModel(state) && !fits(state)) {
+        setText(
+          nothing,
+          "The model at hand knows other classes than these images have: train one on them, and its answers appear here.",
+        );
+      }
+    },
+  };
+};
+
+function tile(image: TestImage, classes: readonly string[]): HTMLElement {
+  const { pixels, index, label, answer, confidence } = image;
+  const [truth, guess] = [spoken(classes[label]), spoken(classes[answer])];
+  const right = label === answer;
+  return el(
+    "li",
+    { class: "tile" },
+    canvasOf(pixels, 32, `Test image ${count(index)}, ${truth}`),
+    el(
+      "span",
+      { class: right ? "right" : "wrong" },
+      el("span", { class: "unseen" }, right ? "Right:" : "Wrong:"),
+      `${right ? "✓" : "✗"} `,
+      el("strong", {}, guess),
+    ),
+    el("span", { class: "number" }, percent(confidence)),
+    !right && el("span", { class: "muted" }, `is ${truth}`),
+  );
+}
+
+function anotherFirst(dataset: DatasetInfo | undefined): number {
+  const most = Math.max(1, (dataset?.testImages ?? 0) - imagesShown + 1);
+  return Math.floor(Math.random() * most);
+}

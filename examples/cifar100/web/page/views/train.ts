@@ -1,0 +1,20 @@
+/** Train: data and settings beside the run under way. */
+import { el } from "../dom.ts";
+import { dataSource } from "./data-source.ts";
+import { runCurves } from "./run-curves.ts";
+import { runPanel } from "./run-panel.ts";
+import { settingsForm } from "./settings-form.ts";
+import { testImages } from "./test-images.ts";
+import { type MakeView, stacked } from "./view.ts";
+
+export const trainView: MakeView = (control) => {
+  const left = stacked([dataSource(control), settingsForm(control)]);
+  const right = stacked([runPanel(control), runCurves(control), testImages(control)]);
+  return {
+    element: el("div", { class: "aside" }, left.element, right.element),
+    update: (state) => {
+      left.update(state);
+      right.update(state);
+    },
+  };
+};
