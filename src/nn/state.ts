@@ -14,23 +14,7 @@ export type StateValues = Readonly<Record<string, StateValue>>;
  * @throws Error that lists all missing, unexpected and mismatched names; then nothing was changed
  */
 export function loadTensors(op: string, targets: Readonly<StateDict>, values: StateValues): void {
-  const missing = Object.keys(targets).filter((name) => !Object.hasOwn(values, name));
-  const unexpected = Object.keys(values).filter((name) => !Object.hasOwn(targets, name));
-  const pairs = Object.entries(targets).flatMap(([name, target]) => {
-    const value = Object.hasOwn(values, name) ? values[name] : undefined;
-    return value ? [{ name, target, value }] : [];
-  });
-  const mismatched = pairs.flatMap(({ name, target, value }) => {
-    const reason = mismatch(target, value);
-    return reason ? [`${name} ${reason}`] : [];
-  });
-  const problems = Object.entries({ missing, unexpected, mismatched }).filter(([, list]) => list.length > 0);
-  if (problems.length > 0) {
-    const lines = problems.map(
-      ([kind, list]) => `\n  ${kind}: ${list.join(kind === "mismatched" ? "; " : ", ")}`,
-    );
-    throw new Error(`[${op}] the state doesn't fit, nothing was changed:${lines.join("")}`);
-  }
+  const pairs = matchTensors(op, targets, values);
 
   // WebGPU can't copy within a buffer, and a source may be a target too: those take a detour.
   const buffers = new Set(pairs.map(({ target }) => target.buffer));
@@ -49,6 +33,35 @@ export function loadTensors(op: string, targets: Readonly<StateDict>, values: St
     }
     detour?.claim.release(op);
   }
+}
+
+/**
+ * Each target with the value of its name.
+ * @throws Error that lists all missing, unexpected and mismatched names
+ */
+export function matchTensors(
+  op: string,
+  targets: Readonly<StateDict>,
+  values: StateValues,
+): { readonly target: Tensor; readonly value: StateValue }[] {
+  const missing = Object.keys(targets).filter((name) => !Object.hasOwn(values, name));
+  const unexpected = Object.keys(values).filter((name) => !Object.hasOwn(targets, name));
+  const pairs = Object.entries(targets).flatMap(([name, target]) => {
+    const value = Object.hasOwn(values, name) ? values[name] : undefined;
+    return value ? [{ name, target, value }] : [];
+  });
+  const mismatched = pairs.flatMap(({ name, target, value }) => {
+    const reason = mismatch(target, value);
+    return reason ? [`${name} ${reason}`] : [];
+  });
+  const problems = Object.entries({ missing, unexpected, mismatched }).filter(([, list]) => list.length > 0);
+  if (problems.length > 0) {
+    const lines = problems.map(
+      ([kind, list]) => `\n  ${kind}: ${list.join(kind === "mismatched" ? "; " : ", ")}`,
+    );
+    throw new Error(`[${op}] the state doesn't fit, nothing was changed:${lines.join("")}`);
+  }
+  return pairs;
 }
 
 /** Why a value can't be copied into a tensor, if it can't. */

@@ -1,7 +1,7 @@
 /** A training run as a snapshot, and back: parameters, statistics, optimiser, random streams, data position, log, kernels. */
 import { configurationsInUse } from "../kernels/configuration.ts";
 import type { Module } from "../nn/module.ts";
-import type { Optimizer } from "../nn/optim/index.ts";
+import type { Optimizer, OptimizerSettings } from "../nn/optim/index.ts";
 import type { StateDict, StateValues } from "../nn/state.ts";
 import type { Gpu } from "../tensor/gpu.ts";
 import type { RngState } from "../tensor/rng.ts";
@@ -31,7 +31,7 @@ interface Meta {
   readonly state: TrainState;
   readonly configurations: Readonly<Record<string, string>>;
   readonly settings: unknown;
-  readonly optimizer: Readonly<Record<string, number | string>>;
+  readonly optimizer: OptimizerSettings;
   readonly streams: Readonly<Record<string, RngState>>;
   readonly shapes: Readonly<Record<string, Shape>>;
 }

@@ -4,21 +4,9 @@ import { mul, nn, optim, sum, type Tensor } from "wgrad";
 import { noise } from "../../src/kernels/cases.ts";
 import { type SgdSettings, sgdStepReference } from "../../src/kernels/sgd.reference.ts";
 import { gpu } from "../support/gpu.ts";
+import { dispatchesOf, giveGradients, leaves, saved } from "../support/optim.ts";
 
 const sizes = [1, 5, 64, 257];
-
-function leaves(counts: readonly number[] = sizes): Tensor[] {
-  return counts.map((count, k) =>
-    gpu.tensor(noise(count, k + 1), [count], { requiresGrad: true, name: `p${k}` }),
-  );
-}
-
-/** Leaves gradients `noise(size, seed + k)` in the tensors. */
-function giveGradients(tensors: readonly Tensor[], seed: number): void {
-  tensors.forEach((tensor, k) => {
-    sum(mul(tensor, gpu.tensor(noise(tensor.size, seed + k), tensor.shape))).backward();
-  });
-}
 
 function largestError(values: ArrayLike<number>, reference: ArrayLike<number>): number {
   return Math.max(...Array.from(reference, (want, k) => Math.abs(want - (values[k] ?? Number.NaN))));
@@ -27,7 +15,7 @@ function largestError(values: ArrayLike<number>, reference: ArrayLike<number>): 
 describe("sgd", () => {
   for (const rule of ["pytorch", "chainer"] as const) {
     it(`follows the rule of ${rule} over five steps, with the rate halved before the third`, async () => {
-      const parameters = leaves();
+      const parameters = leaves(sizes);
       const settings: SgdSettings = { rule, lr: 0.1, momentum: 0.9, weightDecay: 0.01 };
       const optimizer = optim.sgd(parameters, settings);
       let state: ReturnType<typeof sgdStepReference>[] = sizes.map((count, k) => ({
@@ -84,7 +72,7 @@ describe("sgd", () => {
   });
 
   it("moves parameters and gradients into one buffer each; handles, values and gradients stay", async () => {
-    const parameters = leaves();
+    const parameters = leaves(sizes);
     giveGradients(parameters.slice(0, 2), 7);
     const [first] = parameters as [Tensor];
     const view = first.detach();
@@ -105,17 +93,14 @@ describe("sgd", () => {
   });
 
   it("updates all of a model in one dispatch, and with a frozen parameter in two", () => {
-    const parameters = leaves();
+    const parameters = leaves(sizes);
     const optimizer = optim.sgd(parameters, { lr: 0.1 });
     const updates = () => {
       giveGradients(
         parameters.filter(({ requiresGrad }) => requiresGrad),
         3,
       );
-      let dispatches = 0;
-      const sink = { dispatch: () => void dispatches++, copy: () => {}, clear: () => {} };
-      gpu.device.stream.redirect(sink, () => optimizer.step());
-      return dispatches;
+      return dispatchesOf(() => optimizer.step());
     };
     expect(updates()).toBe(1);
     (parameters[1] as Tensor).requiresGrad = false;
@@ -171,8 +156,8 @@ describe("sgd", () => {
 
   it("continues from its state with the same bits", async () => {
     const options = { lr: 0.1, momentum: 0.9, weightDecay: 5e-4 };
-    const whole = leaves();
-    const halves = leaves();
+    const whole = leaves(sizes);
+    const halves = leaves(sizes);
     const optimizer = optim.sgd(whole, options);
     const before = optim.sgd(halves, options);
     for (const [seed, one] of [before, before].entries()) {
@@ -181,14 +166,8 @@ describe("sgd", () => {
       giveGradients(halves, seed + 1);
       one.step();
     }
-    const { settings, tensors } = before.stateDict();
-    const saved = await Promise.all(
-      Object.entries(tensors).map(
-        async ([name, v]) => [name, { shape: v.shape, data: await v.data() }] as const,
-      ),
-    );
     const resumed = optim.sgd(halves, { lr: 1, momentum: 0.1 });
-    resumed.loadStateDict({ settings, tensors: Object.fromEntries(saved) });
+    resumed.loadStateDict(await saved(before.stateDict()));
     expect(resumed.lr).toBe(0.1);
     giveGradients(whole, 9);
     optimizer.step();
@@ -242,18 +221,6 @@ describe("sgd", () => {
       optimizer.lr = -1;
     }).toThrow(/'lr'/);
     expect(optimizer.lr).toBe(1);
-  });
-});
-
-describe("stepDecay", () => {
-  it("halves every 25 epochs, counted from the start of the run", () => {
-    const rate = optim.stepDecay({ lr: 0.1 });
-    expect([0, 24, 25, 49, 50, 299].map(rate)).toEqual([0.1, 0.1, 0.05, 0.05, 0.025, 0.1 / 2 ** 11]);
-    const quick = optim.stepDecay({ lr: 0.01, every: 3 });
-    expect([0, 1, 2, 3, 4, 5, 6].map(quick)).toEqual([0.01, 0.01, 0.01, 0.005, 0.005, 0.005, 0.0025]);
-    expect(() => optim.stepDecay({ lr: 1, every: 0 })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [stepDecay] 'every' must be a positive integer, but got 0]`,
-    );
   });
 });
 

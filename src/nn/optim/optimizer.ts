@@ -2,15 +2,18 @@
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { StateDict, StateValues } from "../state.ts";
 
+/** Plain values that a snapshot keeps. */
+export type OptimizerSettings = Readonly<Record<string, number | string | boolean>>;
+
 /** Everything that a resumed run needs: settings as plain values, memory as live tensors by name. */
 export interface OptimizerState {
-  readonly settings: Readonly<Record<string, number | string>>;
+  readonly settings: OptimizerSettings;
   readonly tensors: StateDict;
 }
 
 /** A state to load: the tensors may be host data. */
 export interface OptimizerStateValues {
-  readonly settings: Readonly<Record<string, number | string>>;
+  readonly settings: OptimizerSettings;
   readonly tensors: StateValues;
 }
 
@@ -20,6 +23,11 @@ export interface Optimizer {
   readonly parameters: readonly Tensor[];
   /** Updates the parameters that got a gradient since the last step. @throws Error if none did */
   step(): void;
+  /**
+   * The host's half of a step, where an optimiser has one: called after each step, outside of recordings, before the model is used again.
+   * @param progress steps done / steps in all, above 0 and at most 1
+   */
+  advance?(progress: number): void;
   stateDict(): OptimizerState;
   /** @throws Error that says what doesn't fit; then nothing was changed */
   loadStateDict(state: OptimizerStateValues): void;

@@ -6,67 +6,66 @@
  * ranges are then shorter, never wrong.
  */
 import type { BufferView } from "../../gpu/buffers.ts";
-import { Arena, arenaAlignment } from "../../tensor/arena.ts";
+import { Arena } from "../../tensor/arena.ts";
 import type { Gpu } from "../../tensor/gpu.ts";
 import { sameShape } from "../../tensor/shape.ts";
 import type { Storage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-
-/** Neighbours in memory that one dispatch updates. */
-export interface UpdateRange {
-  readonly parameter: BufferView;
-  readonly gradient: BufferView;
-  readonly state: BufferView;
-  /** vec4s. */
-  readonly quads: number;
-}
+import { type ParameterGroup, type Parameters, parameterGroups } from "./groups.ts";
+import { joinRows, mapValues, type Range, type Views } from "./ranges.ts";
 
 export class ParameterArena {
-  /** Each once, in the order given. */
+  /** Each once, in the order given, group by group: parameters that are in no arena yet are laid out so. */
   readonly parameters: readonly Tensor[];
+  readonly groups: readonly ParameterGroup[];
   readonly gpu: Gpu;
   readonly #op: string;
+  readonly #groupOf = new Map<Tensor, number>();
   /** The gradients that were used already. */
   readonly #used = new Map<Tensor, { readonly storage: Storage; readonly version: number }>();
 
   /**
    * Moves the parameters that are in no arena yet into one, and gives their gradients a place in another.
-   * @throws Error for an empty list, and for tensors that are released, no f32 leaves, or on different GPUs
+   * @throws Error for an empty list, for tensors that are released, no f32 leaves, on different GPUs, or in two groups
    */
-  constructor(op: string, parameters: readonly Tensor[]) {
-    const [first] = parameters;
+  constructor(op: string, parameters: Parameters) {
+    this.groups = parameterGroups(op, parameters);
+    this.groups.forEach((group, index) => {
+      for (const tensor of group.parameters) this.#groupOf.set(tensor, index);
+    });
+    this.parameters = [...this.#groupOf.keys()];
+    const [first] = this.parameters;
     if (!first)
       throw new Error(`[${op}] got no parameters; pass model.parameters() of a model that has layers`);
     this.#op = op;
     this.gpu = first.gpu;
-    this.parameters = [...new Set(parameters)];
-    for (const tensor of this.parameters) check(op, tensor, this.gpu);
+    for (const tensor of this.parameters) {
+      checkTensor(op, tensor, this.gpu);
+      if (tensor.entry)
+        throw new Error(
+          `[${op}] ${tensor} is the result of '${tensor.entry.op}'; only leaves can be optimised`,
+        );
+    }
     this.#adopt();
   }
 
   /** An optimiser's own memory: zeros of the parameters' shapes, laid out as they are. */
   zerosLike(label: string): Tensor[] {
-    const { gpu, parameters } = this;
-    const arena = new Arena(
-      gpu.device,
-      parameters.map(({ byteLength }) => byteLength),
-      label,
-    );
-    return parameters.map(({ shape }, index) =>
-      new Tensor(gpu, arena.storage(index), shape, "f32", { name: `${label}.${index}` }).keep(),
-    );
+    return zerosLike(this.gpu, this.parameters, label);
   }
 
   /**
    * What to update: every parameter that isn't frozen and got a gradient since the last call. Counts them as overwritten.
-   * @param state the optimiser's memory, from `zerosLike`
+   * @param states the optimiser's memory by the kernel's names, each from `zerosLike`
+   * @returns ranges of neighbours, of one group each
    * @throws Error if there is no new gradient, or one of another shape
    */
-  takeUpdates(state: readonly Tensor[]): UpdateRange[] {
+  takeUpdates<K extends string>(
+    states: Readonly<Record<K, readonly Tensor[]>>,
+  ): Range<K | "parameter" | "gradient">[] {
     const updates = this.parameters.flatMap((tensor, index) => {
       const { grad } = tensor;
-      const own = state[index];
-      return grad && own && this.#isFresh(tensor, grad) ? [{ tensor, grad, own }] : [];
+      return grad && this.#isFresh(tensor, grad) ? [{ tensor, grad, index }] : [];
     });
     if (updates.length === 0) {
       throw new Error(
@@ -77,25 +76,22 @@ export class ParameterArena {
       if (sameShape(tensor.shape, grad.shape) && grad.dtype === "f32") continue;
       throw new Error(`[${this.#op}] the gradient of ${tensor} must be f32 of its shape, but is ${grad}`);
     }
-    const ranges: [BufferView, BufferView, BufferView][] = [];
-    for (const { tensor, grad, own } of updates) {
+    const rows = updates.map(({ tensor, grad, index }) => {
       const use = () => {
         this.#used.set(tensor, { storage: grad.storage, version: grad.storage.version });
       };
       use();
       this.gpu.device.tracing?.effects.push(use);
       tensor.storage.version += 1;
-      const last = ranges.at(-1);
-      const joined = last && joinAll(last, [tensor, grad, own]);
-      if (joined) ranges[ranges.length - 1] = joined;
-      else ranges.push([tensor.storage, grad.storage, own.storage]);
-    }
-    return ranges.map(([parameter, gradient, velocity]) => ({
-      parameter,
-      gradient,
-      state: velocity,
-      quads: Math.ceil(parameter.byteLength / 16),
-    }));
+      const memory = mapValues(states, (list): BufferView => list[index]?.storage ?? tensor.storage);
+      const views: Views<K | "parameter" | "gradient"> = {
+        ...memory,
+        parameter: tensor.storage,
+        gradient: grad.storage,
+      };
+      return { views, group: this.#groupOf.get(tensor) ?? 0 };
+    });
+    return joinRows(rows);
   }
 
   #isFresh(tensor: Tensor, grad: Tensor): boolean {
@@ -123,32 +119,22 @@ export class ParameterArena {
   }
 }
 
-function check(op: string, tensor: Tensor, gpu: Gpu): void {
+/** @throws Error unless it can be updated: f32, not released, on this GPU */
+export function checkTensor(op: string, tensor: Tensor, gpu: Gpu): void {
   if (!(tensor instanceof Tensor)) throw new Error(`[${op}] parameters must be tensors, but got ${tensor}`);
   if (tensor.isReleased)
     throw new Error(`[${op}] ${tensor} was released by ${tensor.claim.releasedBy}; call keep() on it before`);
-  if (tensor.entry)
-    throw new Error(`[${op}] ${tensor} is the result of '${tensor.entry.op}'; only leaves can be optimised`);
   if (tensor.dtype !== "f32")
     throw new Error(`[${op}] parameters must be f32, but ${tensor} is ${tensor.dtype}`);
   if (tensor.gpu !== gpu)
     throw new Error(`[${op}] ${tensor} is on another GPU than the first parameter; use one optimiser a GPU`);
 }
 
-/** The ranges lengthened by views that follow all of them in memory, if they do. */
-function joinAll(
-  [a, b, c]: readonly [BufferView, BufferView, BufferView],
-  [x, y, z]: readonly [BufferView, BufferView, BufferView],
-): [BufferView, BufferView, BufferView] | undefined {
-  const first = join(a, x);
-  const second = join(b, y);
-  const third = join(c, z);
-  return first && second && third ? [first, second, third] : undefined;
-}
-
-function join(range: BufferView, next: BufferView): BufferView | undefined {
-  const end = range.byteOffset + Math.ceil(range.byteLength / arenaAlignment) * arenaAlignment;
-  if (next.buffer !== range.buffer || next.byteOffset !== end) return undefined;
-  const { buffer, byteOffset } = range;
-  return { buffer, byteOffset, byteLength: next.byteOffset + next.byteLength - byteOffset };
+/** Zeros of the tensors' shapes in an arena of their own, as `LABEL.INDEX`. */
+export function zerosLike(gpu: Gpu, tensors: readonly Tensor[], label: string): Tensor[] {
+  const sizes = tensors.map(({ byteLength }) => byteLength);
+  const arena = new Arena(gpu.device, sizes, label);
+  return tensors.map(({ shape }, index) =>
+    new Tensor(gpu, arena.storage(index), shape, "f32", { name: `${label}.${index}` }).keep(),
+  );
 }

@@ -1,7 +1,8 @@
-import { sgdStep } from "../../kernels/sgd.ts";
+import { sgdNesterovStep, sgdStep } from "../../kernels/sgd.ts";
 import { observeUpdates } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { loadTensors } from "../state.ts";
+import type { ParameterGroup, Parameters } from "./groups.ts";
 import type { Optimizer, OptimizerState, OptimizerStateValues } from "./optimizer.ts";
 import { ParameterArena } from "./parameter-arena.ts";
 
@@ -12,6 +13,8 @@ export interface SgdOptions {
   readonly lr: number;
   /** 0 <= momentum < 1; 0 by default. */
   readonly momentum?: number;
+  /** Steps along the gradient as the velocity will be one step on. With momentum and PyTorch's rule only; false by default. */
+  readonly nesterov?: boolean;
   /** 0 or more; 0 by default. */
   readonly weightDecay?: number;
   /** When the learning rate enters, "pytorch" by default. */
@@ -19,20 +22,23 @@ export interface SgdOptions {
 }
 
 /**
- * Stochastic gradient descent with momentum and weight decay, all parameters in one dispatch.
+ * Stochastic gradient descent with momentum and weight decay, all parameters of a group in one dispatch.
  *
  * With `g' = g + weightDecay p` and v = 0 at first:
  *
- * - "pytorch": `v = momentum v + g'`, `p = p - lr v`
+ * - "pytorch": `v = momentum v + g'`, `p = p - lr v`; with `nesterov`: `p = p - lr (g' + momentum v)`
  * - "chainer": `v = momentum v - lr g'`, `p = p + v`
+ *
+ * Of a group, lr is `lr * lrScale`, and weightDecay its own if it has one.
  *
  * The two take the same path until `lr` changes: then Chainer's velocity still holds the old rate.
  * The parameters move into one arena; tensors and views stay valid. Each is updated once, however often it's listed; frozen
  * ones and those without a new gradient are left alone, with their velocity.
  * Source: `torch.optim.SGD`; Chainer's `MomentumSGD` with `WeightDecay`.
- * @throws Error for settings out of range, and for anything but f32 leaves of one GPU
+ * @param parameters tensors, or groups of them
+ * @throws Error for settings out of range, for anything but f32 leaves of one GPU, and for a tensor in two groups
  */
-export function sgd(parameters: readonly Tensor[], options: SgdOptions): Sgd {
+export function sgd(parameters: Parameters, options: SgdOptions): Sgd {
   return new Sgd(parameters, options);
 }
 
@@ -40,23 +46,26 @@ interface Settings {
   readonly rule: SgdRule;
   readonly lr: number;
   readonly momentum: number;
+  readonly nesterov: boolean;
   readonly weightDecay: number;
 }
 
 export class Sgd implements Optimizer {
   readonly #arena: ParameterArena;
   readonly #velocity: readonly Tensor[];
-  /** What the kernel reads: on the GPU, so that a recorded step sees changes. */
+  /** What the kernel reads, a row a group: on the GPU, so that a recorded step sees changes. */
   readonly #coefficients: Tensor;
   #settings: Settings;
 
   /** See `sgd`. */
-  constructor(parameters: readonly Tensor[], options: SgdOptions) {
-    const { lr, momentum = 0, weightDecay = 0, rule = "pytorch" } = options;
-    this.#settings = checked({ rule, lr, momentum, weightDecay });
+  constructor(parameters: Parameters, options: SgdOptions) {
+    const { lr, momentum = 0, nesterov = false, weightDecay = 0, rule = "pytorch" } = options;
+    this.#settings = checked({ rule, lr, momentum, nesterov, weightDecay });
     this.#arena = new ParameterArena("sgd", parameters);
     this.#velocity = this.#arena.zerosLike("velocity");
-    this.#coefficients = this.#arena.gpu.tensor(coefficients(this.#settings), [4], { name: "sgd" }).keep();
+    const { gpu, groups } = this.#arena;
+    const rows = coefficients(this.#settings, groups);
+    this.#coefficients = gpu.tensor(rows, [groups.length, 4], { name: "sgd" }).keep();
   }
 
   get parameters(): readonly Tensor[] {
@@ -71,6 +80,9 @@ export class Sgd implements Optimizer {
   get momentum(): number {
     return this.#settings.momentum;
   }
+  get nesterov(): boolean {
+    return this.#settings.nesterov;
+  }
   get weightDecay(): number {
     return this.#settings.weightDecay;
   }
@@ -80,29 +92,37 @@ export class Sgd implements Optimizer {
 
   step(): void {
     const { device } = this.#arena.gpu;
-    for (const { parameter, gradient, state, quads } of this.#arena.takeUpdates(this.#velocity)) {
-      sgdStep(device, { parameter, gradient, velocity: state, coefficients: this.#coefficients, n: quads });
+    const launch = this.nesterov ? sgdNesterovStep : sgdStep;
+    const coefficients = this.#coefficients;
+    for (const { views, n, group } of this.#arena.takeUpdates({ velocity: this.#velocity })) {
+      launch(device, { ...views, coefficients, n, group });
     }
     observeUpdates("'sgd'", [...this.parameters, ...this.#velocity]);
   }
 
-  /** Settings, and the velocity of each parameter as `velocity.INDEX`. */
+  /** Settings, groups' own left out, and the velocity of each parameter as `velocity.INDEX`. */
   stateDict(): OptimizerState {
+    const { nesterov, ...settings } = this.#settings;
     return {
-      settings: { ...this.#settings },
+      settings: nesterov ? { ...settings, nesterov } : settings,
       tensors: Object.fromEntries(this.#velocity.map((tensor) => [tensor.name, tensor])),
     };
   }
 
   loadStateDict({ settings, tensors }: OptimizerStateValues): void {
-    const { rule, lr, momentum, weightDecay } = settings;
+    const { rule, lr, momentum, weightDecay, nesterov = false } = settings;
     if (rule !== this.rule) {
       throw new Error(
         `[sgd] the state is of rule '${rule}', but this optimiser's is '${this.rule}'; velocities differ`,
       );
     }
+    if (nesterov !== this.nesterov) {
+      throw new Error(
+        `[sgd] the state is of nesterov: ${nesterov}, but this optimiser's is ${this.nesterov}; make it with the same`,
+      );
+    }
     const next = checked({
-      rule: this.rule,
+      ...this.#settings,
       lr: Number(lr),
       momentum: Number(momentum),
       weightDecay: Number(weightDecay),
@@ -118,16 +138,20 @@ export class Sgd implements Optimizer {
     if (lr === now.lr && momentum === now.momentum && weightDecay === now.weightDecay) return;
     this.#coefficients.device.refuseWhileRecording("sgd", "set 'lr' between the calls of a recorded step");
     this.#settings = settings;
-    this.#coefficients.write(coefficients(settings));
+    this.#coefficients.write(coefficients(settings, this.#arena.groups));
   }
 }
 
-function coefficients({ rule, lr, momentum, weightDecay }: Settings): number[] {
-  return rule === "pytorch" ? [momentum, weightDecay, 1, -lr] : [momentum, weightDecay, -lr, 1];
+function coefficients(settings: Settings, groups: readonly ParameterGroup[]): number[] {
+  const { rule, momentum } = settings;
+  return groups.flatMap(({ lrScale = 1, weightDecay = settings.weightDecay }) => {
+    const lr = settings.lr * lrScale;
+    return [momentum, weightDecay, ...(rule === "pytorch" ? [1, -lr] : [-lr, 1])];
+  });
 }
 
 function checked(settings: Settings): Settings {
-  const { rule, lr, momentum, weightDecay } = settings;
+  const { rule, lr, momentum, nesterov, weightDecay } = settings;
   if (rule !== "pytorch" && rule !== "chainer")
     throw new Error(`[sgd] 'rule' must be "pytorch" or "chainer", but got ${JSON.stringify(rule)}`);
   for (const [name, value] of Object.entries({ lr, weightDecay })) {
@@ -136,5 +160,9 @@ function checked(settings: Settings): Settings {
   }
   if (!(momentum >= 0 && momentum < 1))
     throw new Error(`[sgd] 'momentum' must be at least 0 and below 1, but got ${momentum}`);
+  if (nesterov && rule === "chainer")
+    throw new Error(`[sgd] 'nesterov' goes with rule "pytorch" only; leave 'rule' out, or nesterov`);
+  if (nesterov && momentum === 0)
+    throw new Error("[sgd] 'nesterov' needs a momentum above 0, but got 0; set it, or leave nesterov out");
   return settings;
 }
