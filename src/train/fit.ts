@@ -5,6 +5,7 @@
  * are looked at now and then. Everything a step depends on is in the state, the model and the optimiser, so a run that was stopped
  * anywhere goes on with the bits that it would have had.
  */
+import type { Augmentation } from "../data/augment.ts";
 import type { Batch, DataSet } from "../data/gpu-images.ts";
 import type { CompileProgress } from "../gpu/precompile.ts";
 import type { Optimizer, Schedule } from "../nn/optim/index.ts";
@@ -43,8 +44,15 @@ export interface FitOptions {
   readonly evaluateBatch?: number;
   /** Decides the order of the images, 0 by default. */
   readonly seed?: number;
-  /** Sets `optimizer.lr` for each epoch, counted from 0 at the start of the run and not of a resume; without it the rate is left alone. */
+  /**
+   * Sets `optimizer.lr` before each step, asked with the epochs since the start of the run (not of a resume), of the one under way the part
+   * that is through; without it the rate is left alone.
+   */
   readonly schedule?: Schedule | undefined;
+  /** What is done to the training images, from `data.augment`; nothing by default. */
+  readonly augment?: Augmentation | undefined;
+  /** Of the training loss, not of the validation's; 0 by default. See `softmaxCrossEntropy`. */
+  readonly labelSmoothing?: number | undefined;
   /** Stops after the step under way; `fit` returns the state to go on from. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -76,6 +84,9 @@ export interface FitOptions {
   readonly metricsEvery?: number;
 }
 
+/** What the loop needs of an optimiser. */
+export type FitOptimizer = Pick<Optimizer, "lr" | "step" | "advance">;
+
 export interface EpochSeconds {
   readonly training: number;
   readonly validation: number;
@@ -103,7 +114,7 @@ export class DivergedError extends Error {
  */
 export async function fit(
   model: Classifier,
-  optimizer: Pick<Optimizer, "lr" | "step">,
+  optimizer: FitOptimizer,
   set: DataSet,
   options: FitOptions,
 ): Promise<FitResult> {
@@ -115,7 +126,7 @@ const mostMilliseconds = 5000;
 
 class Run {
   readonly #model: Classifier;
-  readonly #optimizer: Pick<Optimizer, "lr" | "step">;
+  readonly #optimizer: FitOptimizer;
   readonly #set: DataSet;
   readonly #options: FitOptions;
   readonly #batches;
@@ -131,13 +142,8 @@ class Run {
   #seen: MetricsResult | undefined;
   #failure: unknown;
 
-  constructor(
-    model: Classifier,
-    optimizer: Pick<Optimizer, "lr" | "step">,
-    set: DataSet,
-    options: FitOptions,
-  ) {
-    const { start, epochs, seed = 0 } = options;
+  constructor(model: Classifier, optimizer: FitOptimizer, set: DataSet, options: FitOptions) {
+    const { start, epochs, augment, seed = 0 } = options;
     if (!Number.isSafeInteger(epochs) || epochs < 1)
       throw new Error(`[fit] 'epochs' must be a positive integer, but got ${epochs}`);
     this.#model = model;
@@ -145,7 +151,7 @@ class Run {
     this.#set = set;
     this.#options = options;
     const batch = start?.batch ?? options.batch ?? 128;
-    this.#batches = set.train.shuffled({ batch, seed, ...(start && { start: start.data }) });
+    this.#batches = set.train.shuffled({ batch, seed, augment, ...(start && { start: start.data }) });
     this.#metrics = new Metrics(set.train.gpu);
     if (start) this.#metrics.restore(start.metrics);
     this.#pace = new Pace(set.train.gpu);
@@ -239,25 +245,33 @@ class Run {
 
   #learn({ images, labels }: Batch, onLoss?: (loss: Tensor) => void): void {
     const logits = this.#model.forward(images, { training: true });
-    const loss = softmaxCrossEntropy(logits, labels);
+    const { labelSmoothing = 0 } = this.#options;
+    const loss = softmaxCrossEntropy(logits, labels, { labelSmoothing });
     this.#metrics.add(loss, logits, labels);
     onLoss?.(loss);
     loss.backward();
     this.#optimizer.step();
   }
 
+  /** Steps of the whole run. */
+  get #iterations(): number {
+    return Math.ceil((this.#options.epochs * this.#set.train.count) / this.#batches.batch);
+  }
+
   /** Steps to the end of the epoch, or to the stop. */
   async #trainUntilReport(): Promise<void> {
     const { signal, schedule, metricsEvery = 100 } = this.#options;
     const epoch = this.#batches.epoch;
-    if (schedule) this.#optimizer.lr = schedule(epoch);
     const began = performance.now();
     let looked = began;
     while (this.#batches.epoch === epoch && !signal?.aborted) {
+      if (schedule)
+        this.#optimizer.lr = schedule(epoch + this.#batches.state.position / this.#set.train.count);
       if (this.#options.eager) this.#set.train.gpu.scope(() => this.#step());
       else this.#recorded();
       this.#batches.advance();
       this.#iteration += 1;
+      this.#optimizer.advance?.(Math.min(1, this.#iteration / this.#iterations));
       await this.#pace.step();
       if (this.#options.checkNumerics) await this.#metrics.read();
       else if (this.#iteration % metricsEvery === 0 || performance.now() - looked > mostMilliseconds) {
@@ -328,7 +342,7 @@ class Run {
       "main/accuracy": training.accuracy,
       "validation/main/loss": validation.loss,
       "validation/main/accuracy": validation.accuracy,
-      lr: this.#options.schedule?.(this.#batches.epoch - 1) ?? this.#optimizer.lr,
+      lr: this.#optimizer.lr,
       elapsed_time: this.#elapsed(),
       images_per_second: training.count / this.#epochSeconds,
     };

@@ -12,7 +12,7 @@ export interface LogEntry {
   /** On the test set, after the epoch. */
   readonly "validation/main/loss": number;
   readonly "validation/main/accuracy": number;
-  /** The learning rate of the epoch. */
+  /** The learning rate of the epoch's last step. */
   readonly lr: number;
   /** Seconds since the start of the run, pauses between a snapshot and its resume left out. */
   readonly elapsed_time: number;
