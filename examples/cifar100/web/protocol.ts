@@ -52,7 +52,8 @@ export interface RecipeInfo {
 export type DataSource =
   | { readonly kind: "synthetic" }
   | { readonly kind: "stored" } // what an earlier visit kept; see `Opened.stored`
-  | { readonly kind: "files"; readonly files: readonly File[] };
+  /** `unofficial`: takes sets of other sizes and contents in CIFAR-100's format too. */
+  | { readonly kind: "files"; readonly files: readonly File[]; readonly unofficial?: boolean };
 
 export interface DatasetInfo {
   readonly name: string;
