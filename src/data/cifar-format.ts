@@ -3,7 +3,8 @@
  * three planes (red, green, blue); their home page, https://www.cs.toronto.edu/~kriz/cifar.html, describes them and lists the
  * archives' md5. The md5 of the files inside were taken from the archives.
  */
-import { coarseNames, coarseOfFine, fineNames, tenNames } from "./class-names.ts";
+import { coarseNames, fineNames, tenNames } from "./class-names.ts";
+import { coarseOfFine } from "./coarse-of-fine.ts";
 
 export type Split = "train" | "test";
 

@@ -2,7 +2,7 @@
 import type { Gpu } from "../tensor/gpu.ts";
 import type { ByteSource } from "./bytes.ts";
 import type { TrainTest } from "./cifar-binary.ts";
-import { type ReadCifarOptions, readCifar10, readCifar100 } from "./cifar-source.ts";
+import type { ReadCifarOptions } from "./cifar-source.ts";
 import { type DataSet, GpuImages, type ImageArrays, type UploadOptions } from "./gpu-images.ts";
 
 export { type Augmentation, type AugmentOptions, augment } from "./augment.ts";
@@ -45,7 +45,11 @@ export async function cifar100(
   source: Cifar100Source,
   options: CifarOptions = {},
 ): Promise<DataSet> {
-  return upload(gpu, isLoaded(source) ? source : await readCifar100(source, options), options);
+  return upload(
+    gpu,
+    isLoaded(source) ? source : await (await readers()).readCifar100(source, options),
+    options,
+  );
 }
 
 /**
@@ -55,8 +59,15 @@ export async function cifar100(
  * @throws DatasetError for anything that isn't the set, naming the file, what was expected and what to do
  */
 export async function cifar10(gpu: Gpu, source: Cifar10Source, options: CifarOptions = {}): Promise<DataSet> {
-  return upload(gpu, isLoaded(source) ? source : await readCifar10(source, options), options);
+  return upload(
+    gpu,
+    isLoaded(source) ? source : await (await readers()).readCifar10(source, options),
+    options,
+  );
 }
+
+/** What reads archives: a browser whose images come from elsewhere doesn't load it. */
+const readers = () => import("./cifar-source.ts");
 
 function upload(gpu: Gpu, { train, test }: TrainTest, options: CifarOptions): DataSet {
   const { trainLimit, testLimit, ...rest } = options;

@@ -8,8 +8,8 @@
  * set is a prefix of a larger one; and each hundred images hold every class once, so any prefix is balanced.
  */
 import type { ImageSet, TrainTest } from "./cifar-binary.ts";
-import { imageBytes, type Split } from "./cifar-format.ts";
-import { coarseOfFine } from "./class-names.ts";
+import type { Split } from "./cifar-format.ts";
+import { coarseOfFine } from "./coarse-of-fine.ts";
 
 export interface SyntheticOptions {
   /** Images; default 50,000. */
@@ -25,6 +25,7 @@ type Shape = (u: number, v: number) => boolean;
 /** The share of the second colour, 0 to 1, at a place in shape coordinates; `random` is 0 to 1, new for each pixel. */
 type Pattern = (u: number, v: number, random: number) => number;
 
+const imageBytes = 32 * 32 * 3;
 const { floor, sqrt, abs, min, max } = Math;
 
 const shapes: readonly (readonly [string, Shape])[] = [

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { coarseOfFine } from "../../src/data/class-names.ts";
+import { coarseOfFine } from "../../src/data/coarse-of-fine.ts";
 import { Command, type CommandOptions, complaint, tinyRun } from "../support/command.ts";
 import { withoutTimes } from "../support/log.ts";
 
