@@ -15,6 +15,7 @@ export {
   globalAvgPool2d,
 } from "./tensor/ops/average-pool2d.ts";
 export { type BatchNormOptions, batchNorm } from "./tensor/ops/batch-norm.ts";
+export { batchNormGelu } from "./tensor/ops/batch-norm-gelu.ts";
 export {
   type BatchNormReluDropoutOptions,
   batchNormReluDropout,

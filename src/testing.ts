@@ -2,6 +2,7 @@
 export * from "./kernels/augment.reference.ts";
 export * from "./kernels/average-pool.reference.ts";
 export * from "./kernels/batch-norm/batch-norm.reference.ts";
+export * from "./kernels/batch-norm/batch-norm-gelu.reference.ts";
 export * from "./kernels/batch-norm/batch-norm-relu-dropout.reference.ts";
 export * from "./kernels/bias.reference.ts";
 export * from "./kernels/binary.reference.ts";

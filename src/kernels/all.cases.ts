@@ -2,6 +2,7 @@
 import { augmentCases, translateCases } from "./augment.cases.ts";
 import { averagePoolCases } from "./average-pool.cases.ts";
 import { batchNormCases } from "./batch-norm/batch-norm.cases.ts";
+import { batchNormGeluCases } from "./batch-norm/batch-norm-gelu.cases.ts";
 import { batchNormReluDropoutCases } from "./batch-norm/batch-norm-relu-dropout.cases.ts";
 import { biasCases } from "./bias.cases.ts";
 import { binaryCases } from "./binary.cases.ts";
@@ -42,6 +43,7 @@ export const allCases: readonly KernelCase[] = [
   ...rngCases,
   ...sgdCases,
   ...batchNormCases,
+  ...batchNormGeluCases,
   ...batchNormReluDropoutCases,
   ...crossEntropyCases,
   ...metricsCases,

@@ -13,26 +13,40 @@
  */
 import { kernel, wgsl } from "../gpu/kernel.ts";
 
-/** `mills`: M(t). `normal_tail`: e^(-t²/2) times `factor`, 0 where that's below all that counts (and where t is infinite). */
-export const normalTailWgsl = wgsl`
-    fn mills(t: quad) -> quad {
+/**
+ * `gelu` and its derivative `gelu_slope`, of a `cell`, which the kernel declares: `quad` or `scalar`. `normal_tail` is e^(-t²/2) times a
+ * factor, 0 where that's below all that counts (and where t is infinite).
+ */
+export const geluWgsl = wgsl`
+    fn mills(t: cell) -> cell {
       let s = 1 / (0.26 * t + 1);
       return s * (0.103765674 + s * (0.10290825 + s * (0.10378028 + s * (0.04817035 + s * (0.16751882
         + s * (-0.16030629 + s * (0.25956532 + s * (-0.15669626 + s * 0.031293854))))))));
     }
-    fn normal_tail(t: quad, factor: quad) -> quad { return select(exp(-0.5 * t * t) * factor, quad(0), t > quad(12.5)); }`;
+    fn normal_tail(t: cell, factor: cell) -> cell {
+      return select(exp(-0.5 * t * t) * factor, cell(0), t > cell(12.5));
+    }
+    fn gelu(x: cell) -> cell {
+      let t = abs(x);
+      return select(x, cell(0), x < cell(0)) - normal_tail(t, t * mills(t));
+    }
+    fn gelu_slope(x: cell) -> cell {
+      let t = abs(x);
+      let slope = normal_tail(t, mills(t) - 0.3989422804 * t);
+      return select(slope, 1 - slope, x > cell(0));
+    }`;
+
+const declarations = `alias cell = quad;${geluWgsl}`;
 
 /** y = x Φ(x). -0 stays -0; -Infinity gives 0, its limit. */
 export const geluForward = kernel("gelu_forward", {
   read: { x: "quad" },
   write: { y: "quad" },
   params: { n: "u32" },
-  declarations: normalTailWgsl,
+  declarations,
   elementwise: true,
   body: wgsl`
-    let value = x[i];
-    let t = abs(value);
-    y[i] = select(value, quad(0), value < quad(0)) - normal_tail(t, t * mills(t));`,
+    y[i] = gelu(x[i]);`,
 });
 
 /** dx = dy (Φ(x) + x φ(x)); the slope is 1 at Infinity and 0 at -Infinity, its limits. */
@@ -40,11 +54,8 @@ export const geluBackward = kernel("gelu_backward", {
   read: { x: "quad", dy: "quad" },
   write: { dx: "quad" },
   params: { n: "u32" },
-  declarations: normalTailWgsl,
+  declarations,
   elementwise: true,
   body: wgsl`
-    let value = x[i];
-    let t = abs(value);
-    let slope = normal_tail(t, mills(t) - 0.3989422804 * t);
-    dx[i] = dy[i] * select(slope, 1 - slope, value > quad(0));`,
+    dx[i] = dy[i] * gelu_slope(x[i]);`,
 });

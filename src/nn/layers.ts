@@ -2,6 +2,7 @@
 import type { Gpu } from "../tensor/gpu.ts";
 import { add } from "../tensor/ops/arithmetic.ts";
 import { batchNorm } from "../tensor/ops/batch-norm.ts";
+import { batchNormGelu } from "../tensor/ops/batch-norm-gelu.ts";
 import { batchNormReluDropout } from "../tensor/ops/batch-norm-relu-dropout.ts";
 import { conv2d } from "../tensor/ops/conv2d.ts";
 import { dropout } from "../tensor/ops/dropout.ts";
@@ -122,6 +123,8 @@ export interface BatchNormLayerOptions {
 export interface BatchNormForwardOptions extends ForwardOptions {
   /** Apply ReLU to the result, and then this dropout layer if there is one: `batchNormReluDropout`, cheaper than layers of their own. */
   readonly relu?: { readonly dropout?: Dropout | undefined };
+  /** Apply GELU to the result: `batchNormGelu`, cheaper than a layer of its own. Not together with `relu`. */
+  readonly gelu?: boolean;
 }
 
 /**
@@ -149,9 +152,14 @@ export class BatchNorm extends Module {
     this.eps = eps;
   }
 
-  forward(x: Tensor, { training = false, relu: then }: BatchNormForwardOptions = {}): Tensor {
+  forward(
+    x: Tensor,
+    { training = false, relu: then, gelu: thenGelu = false }: BatchNormForwardOptions = {},
+  ): Tensor {
     const { gamma, beta, runningMean, runningVar, momentum, eps } = this;
     const statistics = { runningMean, runningVar, training, momentum, eps };
+    if (then && thenGelu) throw new Error("[BatchNorm] takes one of 'relu' and 'gelu', but got both");
+    if (thenGelu) return batchNormGelu(x, gamma, beta, statistics);
     if (!then) return batchNorm(x, gamma, beta, statistics);
     const { rate = 0, rng } = then.dropout ?? {};
     return batchNormReluDropout(x, gamma, beta, { ...statistics, rate, rng });

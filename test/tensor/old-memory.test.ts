@@ -10,6 +10,7 @@ const {
   add,
   avgPool2d,
   batchNorm,
+  batchNormGelu,
   batchNormReluDropout,
   conv2d,
   countCorrect,
@@ -86,15 +87,15 @@ const pooled = (name: string, channels: number, op: (x: Tensor) => Tensor): Row 
   () => ({ op }),
 ];
 
-const normalization = (shape: readonly number[], training: boolean): Row => [
-  `batchNorm ${shape} ${training ? "in training" : "in evaluation"}`,
+const normalization = (shape: readonly number[], training: boolean, then?: "gelu"): Row => [
+  `${then ? "batchNormGelu" : "batchNorm"} ${shape} ${training ? "in training" : "in evaluation"}`,
   shape,
   () => {
     const channels = [shape.at(-1) ?? 1];
     const [gamma, beta] = [leaf(channels, 1), leaf(channels, 2)];
     const [runningMean, runningVar] = [gpu.zeros(channels), gpu.full(channels, 1)];
     return {
-      op: (x) => batchNorm(x, gamma, beta, { runningMean, runningVar, training }),
+      op: (x) => (then ? batchNormGelu : batchNorm)(x, gamma, beta, { runningMean, runningVar, training }),
       others: [gamma, beta, runningMean, runningVar],
     };
   },
@@ -164,6 +165,7 @@ const rows: readonly Row[] = [
     [1, 3, 4, 8].flatMap((channels) => [
       normalization([3, 5, 2, channels], training),
       normalization([7, channels], training),
+      normalization([3, 5, 2, channels], training, "gelu"),
     ]),
   ),
   ...[0, 0.4].flatMap((rate) =>

@@ -141,19 +141,36 @@ export const batchNormInputGradScalar = inputGrad("batch_norm_input_grad_scalar"
 export const batchNormGatedInputGrad = inputGrad("batch_norm_gated_input_grad", "quad", gated);
 export const batchNormGatedInputGradScalar = inputGrad("batch_norm_gated_input_grad_scalar", "scalar", gated);
 
+/** What the merge of the sums reads and writes. */
+export type AffineGradViews = Readonly<
+  Record<"moments" | "gamma" | "dgamma" | "dbeta" | "coefficients", BufferView>
+>;
+
 /** dgamma and dbeta, and the coefficients that `normalizeInputGrad` takes. In training the moments depend on x too. */
 export function normalizeAffineGrad(
   device: Device,
-  views: Readonly<Record<"x" | "dy" | "moments" | "gamma" | "dgamma" | "dbeta" | "coefficients", BufferView>>,
+  views: AffineGradViews & Readonly<Record<"x" | "dy", BufferView>>,
   size: BatchNormSize & { readonly training: boolean },
   gate?: Gate,
 ): void {
-  const cut = cutIntoChunks(device, size);
-  const { x, dy, moments, gamma, dgamma, dbeta, coefficients } = views;
-  withPartials(device, size, (partials) => {
+  const { x, dy, moments } = views;
+  mergeSums(device, views, size, (partials, cut) => {
     const args = { x, dy, moments, partials, ...cut.walk };
     if (gate) (cut.vectorized ? batchNormGatedSums : batchNormGatedSumsScalar)(device, { ...args, ...gate });
     else (cut.vectorized ? batchNormGradientSums : batchNormGradientSumsScalar)(device, args);
+  });
+}
+
+/** The same from sums that `launch` adds up, chunk by chunk. */
+export function mergeSums(
+  device: Device,
+  { moments, gamma, dgamma, dbeta, coefficients }: AffineGradViews,
+  size: BatchNormSize & { readonly training: boolean },
+  launch: (partials: BufferView, cut: ReturnType<typeof cutIntoChunks>) => void,
+): void {
+  const cut = cutIntoChunks(device, size);
+  withPartials(device, size, (partials) => {
+    launch(partials, cut);
     const finish = cut.vectorized ? batchNormAffineGrad : batchNormAffineGradScalar;
     const row_share = size.training ? 1 / size.rows : 0;
     finish(device, { partials, moments, gamma, dgamma, dbeta, coefficients, ...cut.merge, row_share });

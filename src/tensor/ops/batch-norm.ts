@@ -1,4 +1,5 @@
 import { normalize } from "../../kernels/batch-norm/batch-norm.ts";
+import { normalizeGeluAffineGrad } from "../../kernels/batch-norm/batch-norm-gelu.ts";
 import type { BatchNormSize } from "../../kernels/batch-norm/columns.ts";
 import type { Gate } from "../../kernels/batch-norm/gate.ts";
 import { normalizeAffineGrad, normalizeInputGrad } from "../../kernels/batch-norm/gradient.ts";
@@ -93,24 +94,29 @@ export function momentsOf(x: Tensor, options: BatchNormOptions, size: BatchNormS
   return moments;
 }
 
-/** The gradients of x, gamma and beta, where `dy` has passed `gate` if there is one. @internal */
+/** The gradients of x, gamma and beta, where y went on through a gate or through GELU if `then` says so. @internal */
 export function batchNormBackward(
   gradients: GradientSink,
   tensors: Readonly<Record<"x" | "gamma" | "beta" | "dy" | "moments", Tensor>>,
   size: BatchNormSize & { readonly training: boolean },
-  gate?: Gate,
+  then?: Gate | "gelu",
 ): void {
   const { x, gamma, beta, dy, moments } = tensors;
   const { device } = x;
+  const gate = then === "gelu" ? undefined : then;
+  const dnormal = then === "gelu" ? device.allocate(x.byteLength, "gradient of the normalised x") : undefined;
   const coefficients = device.allocate(momentsBytes(size.channels), "batch norm coefficients");
   intoOrScratch(gradients, gamma, (dgamma) => {
     intoOrScratch(gradients, beta, (dbeta) => {
       const views = { x, dy, moments, gamma, dgamma, dbeta, coefficients };
-      normalizeAffineGrad(device, views, size, gate);
+      if (dnormal) normalizeGeluAffineGrad(device, { ...views, beta, dnormal }, size);
+      else normalizeAffineGrad(device, views, size, gate);
     });
   });
-  gradients.into(x, (dx) => normalizeInputGrad(device, { x, dy, moments, coefficients, dx }, size, gate));
+  const incoming = { x, dy: dnormal ?? dy, moments, coefficients };
+  gradients.into(x, (dx) => normalizeInputGrad(device, { ...incoming, dx }, size, gate));
   device.release(coefficients);
+  if (dnormal) device.release(dnormal);
 }
 
 /** A kernel that computes two gradients at once needs a place for each, also where one isn't wanted. */
