@@ -4,23 +4,13 @@ import Table from "cli-table3";
 import { Command } from "commander";
 import { createGpu, type Gpu } from "wgrad";
 import { allCases } from "../src/kernels/all.cases.ts";
-import type { HostValues, KernelCase, ReferenceValues } from "../src/kernels/cases.ts";
+import type { KernelCase, ReferenceValues } from "../src/kernels/cases.ts";
 import { firstError, runCase } from "../src/testing/run-case.ts";
 import { nameOf, runCommand } from "./command.ts";
 import { type Cell, formatGrid, formatSpeed, speedLegend } from "./grid.ts";
 import { describePeaks, PeakMeter, type Peaks } from "./peaks.ts";
 import { plotRoofline } from "./plots.ts";
-import { medianOf, type SampleOptions, sample, spreadOf } from "./timing.ts";
-
-interface Measured {
-  readonly name: string;
-  readonly ms: number;
-  /** Half the distance between the quartiles, relative to the median. */
-  readonly spread: number;
-  readonly samples: number;
-  readonly gflops: number | null;
-  readonly gigabytesPerSecond: number | null;
-}
+import { type Measured, timeCase } from "./time-case.ts";
 
 interface Row extends Measured {
   /** The larger of the shares of the two peaks, in percent. */
@@ -85,7 +75,10 @@ async function main(filters: readonly string[], options: Options): Promise<numbe
       count.elements += Object.values(expected).reduce((sum, { length }) => sum + length, 0);
       if (error) wrong.push(`${kernelCase.name}: ${error}`);
       else if (kernelCase.bench || options.odd)
-        measured.set(kernelCase, await seconds.of("timing", () => time(gpu, kernelCase, sampling)));
+        measured.set(
+          kernelCase,
+          await seconds.of("timing", () => timeCase(gpu.device, kernelCase, sampling)),
+        );
     }
     if (expected) count.references += 1;
   }
@@ -159,31 +152,6 @@ async function check(
   const { outputs, overrun } = await runCase(gpu.device, kernelCase);
   if (overrun.length > 0) return `writes around ${overrun.join(", ")}`;
   return firstError(kernelCase, outputs, expected);
-}
-
-async function time(gpu: Gpu, kernelCase: KernelCase, options: SampleOptions): Promise<Measured> {
-  const { device } = gpu;
-  const inputs: Record<string, HostValues> = { ...kernelCase.inputs() };
-  for (const [name, count] of Object.entries(kernelCase.outputs)) inputs[name] ??= new Float32Array(count);
-  const views = Object.fromEntries(
-    Object.entries(inputs).map(([name, data]) => {
-      const view = device.allocate(data.byteLength, name);
-      device.write(view, data);
-      return [name, view];
-    }),
-  );
-  const times = await sample(device, () => kernelCase.launch(device, views), options);
-  for (const view of Object.values(views)) device.release(view);
-
-  const ms = medianOf(times);
-  return {
-    name: kernelCase.name,
-    ms,
-    spread: spreadOf(times),
-    samples: times.length,
-    gflops: kernelCase.flops === undefined ? null : kernelCase.flops / ms / 1e6,
-    gigabytesPerSecond: kernelCase.bytes === undefined ? null : kernelCase.bytes / ms / 1e6,
-  };
 }
 
 function percentOf(peaks: Peaks, row: Measured): number | null {
