@@ -18,6 +18,7 @@ export interface SiteOptions {
 }
 
 const web = "examples/cifar100/web";
+const copied = new Set([".css", ".svg", ".png"]);
 
 /** @throws Error, with esbuild's report, for what can't be bundled */
 export async function buildSite({ root, folder, withPolicy }: SiteOptions): Promise<void> {
@@ -34,9 +35,10 @@ export async function buildSite({ root, folder, withPolicy }: SiteOptions): Prom
     platform: "browser",
     target: "es2022",
     minify: true,
+    keepNames: true, // layers are listed by the names of their classes
     legalComments: "none",
     sourcemap: !withPolicy,
-    alias: { wgrad: "./src/index.ts" },
+    alias: { wgrad: "./src/index.ts", "wgrad/node": `./${web}/worker/without-files.ts` },
     plugins: [strippedWgsl],
     logLevel: "error",
   });
@@ -46,7 +48,7 @@ export async function buildSite({ root, folder, withPolicy }: SiteOptions): Prom
     if (type === ".html") {
       const html = await readFile(join(page, name), "utf8");
       await writeFile(join(folder, name), withPolicy ? withMeta(html) : html);
-    } else if (type !== ".ts") await copyFile(join(page, name), join(folder, name));
+    } else if (copied.has(type)) await copyFile(join(page, name), join(folder, name));
   }
 }
 
