@@ -26,7 +26,7 @@ export type OnReading = (file: string, done: number, total: number) => void;
 const folder = "data";
 const infoPath = `${folder}/info.json`;
 /** Enough to see learning, drawn in a second or two. */
-const syntheticCounts = { trainCount: 10_000, testCount: 2_000 };
+const syntheticCounts = { trainCount: 5_000, testCount: 1_000 };
 
 interface Info extends StoredData {
   readonly official: boolean;
