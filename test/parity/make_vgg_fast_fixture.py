@@ -8,15 +8,13 @@ statistics of the step, the logits of the evaluation after it, and beside each h
 
 Needs Debian's python3-torch.
 """
-import json
-import os
-
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from make_fixtures import batch_of, noise, ours, relative_l2
+from make_fixtures import batch_of, noise, ours
+from step_fixture import running_statistics, write_fixture
 
 WIDTH, BATCH, CLASSES, SMOOTHING = 1 / 8, 6, 100, 0.2
 
@@ -77,30 +75,13 @@ def run(dtype):
         evaluation = model(batch_of(1, BATCH)[0].to(dtype))
     results = {"logits": logits, "loss": loss.reshape(1), "evaluation": evaluation}
     results.update((f"gradient {k}", p.grad) for k, p in enumerate(model.parameters()) if p.requires_grad)
-    norms = [layer for layer in model.layers if isinstance(layer, nn.BatchNorm2d)]
-    for k, layer in enumerate(norms):
-        path = f"groups.{k // 2}.norm{k % 2 + 1}"
-        results[f"{path}.runningMean"], results[f"{path}.runningVar"] = layer.running_mean, layer.running_var
-    return {name: ours(value) for name, value in results.items()}
+    results = {name: ours(value) for name, value in results.items()}
+    return {**results, **running_statistics(layer for layer in model.layers if isinstance(layer, nn.BatchNorm2d))}
 
 
 def main():
     torch.set_num_threads(2)
-    truth, single = run(torch.float64), run(torch.float32)
-    description = {
-        "torch": torch.__version__,
-        "width": WIDTH,
-        "batch": BATCH,
-        "labelSmoothing": SMOOTHING,
-        "results": [
-            {"name": name, "shape": list(value.shape), "error": relative_l2(single[name], value)}
-            for name, value in truth.items()
-        ],
-    }
-    base = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures", "vgg-fast")
-    with open(base + ".json", "w") as file:
-        json.dump(description, file, indent=1)
-    np.concatenate([value.ravel() for value in truth.values()]).astype(np.float32).tofile(base + ".bin")
+    write_fixture("vgg-fast", BATCH, run(torch.float64), run(torch.float32))
 
 
 if __name__ == "__main__":

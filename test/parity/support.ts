@@ -1,7 +1,7 @@
 /** What the comparisons with PyTorch share: the formulas of make_fixtures.py, and errors as multiples of PyTorch float32's own. */
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
-import type { Gpu, Tensor } from "wgrad";
+import type { Gpu, nn, Tensor } from "wgrad";
 import { noise } from "../../src/kernels/cases.ts";
 
 /** What make_fixtures.py calls `initialise`; a frozen gamma is 1. */
@@ -30,44 +30,52 @@ export function relativeL2(values: ArrayLike<number>, reference: ArrayLike<numbe
   return norm(Array.from(reference, (value, k) => (values[k] ?? Number.NaN) - value)) / norm(reference);
 }
 
-/** PyTorch's results by name, in float64, in the order of the file. */
+interface Result {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** What an error is relative to. */
+  readonly norm: number;
+  /** PyTorch float32's. */
+  readonly error: number;
+}
+
+/** PyTorch's results in float64 and the errors of its float32, as step_fixture.py writes them. */
 export class StepFixture {
   readonly batch: number;
-  readonly #results = new Map<
-    string,
-    { readonly shape: readonly number[]; readonly error: number; readonly truth: Float32Array }
-  >();
+  readonly #results: readonly Result[];
+  readonly #truth: Float32Array;
 
   constructor(name: string) {
     const file = (extension: string) =>
       readFileSync(new URL(`fixtures/${name}.${extension}`, import.meta.url));
     const { batch, results } = JSON.parse(file("json").toString()) as {
       readonly batch: number;
-      readonly results: readonly {
-        readonly name: string;
-        readonly shape: readonly number[];
-        readonly error: number;
-      }[];
+      readonly results: readonly Result[];
     };
-    const values = new Float32Array(Uint8Array.from(file("bin")).buffer);
     this.batch = batch;
+    this.#results = results;
+    this.#truth = new Float32Array(Uint8Array.from(file("bin")).buffer);
+  }
+
+  /** Expects all results, each with at most three times the error of PyTorch's float32, or three roundings. */
+  expectAll(values: ReadonlyMap<string, ArrayLike<number>>): void {
+    expect([...values.keys()]).toEqual(this.#results.map(({ name }) => name));
     let offset = 0;
-    for (const { name, shape, error } of results) {
+    for (const { name, shape, norm: unit, error: theirs } of this.#results) {
       const size = shape.reduce((product, extent) => product * extent, 1);
-      this.#results.set(name, { shape, error, truth: values.subarray(offset, offset + size) });
+      const truth = this.#truth.subarray(offset, offset + size);
       offset += size;
+      const error =
+        norm(Array.from(truth, (value, k) => (values.get(name)?.[k] ?? Number.NaN) - value)) / unit;
+      expect(error / Math.max(theirs, 2 ** -24), `${name}: error / PyTorch float32's`).toBeLessThanOrEqual(3);
     }
+    expect(offset).toBe(this.#truth.length);
   }
+}
 
-  get names(): readonly string[] {
-    return [...this.#results.keys()];
-  }
-
-  /** The error as a multiple of PyTorch float32's, which is half a unit in the last place at least. */
-  async ratio(name: string, value: Tensor | null): Promise<number> {
-    const result = this.#results.get(name);
-    expect(value?.shape, name).toEqual(result?.shape);
-    const error = relativeL2((await value?.data()) ?? [], result?.truth ?? []);
-    return error / Math.max(result?.error ?? 0, 2 ** -24);
-  }
+/** The values of a model's running statistics by step_fixture.py's names. */
+export async function runningStatistics(model: nn.Module): Promise<Map<string, Float32Array>> {
+  const names = model.namedBuffers().map((_, k) => `${k % 2 ? "variance" : "mean"} ${Math.floor(k / 2)}`);
+  const values = await Promise.all(model.namedBuffers().map(([, statistics]) => statistics.data()));
+  return new Map(names.map((name, k) => [name, values[k] ?? new Float32Array()]));
 }
