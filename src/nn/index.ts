@@ -26,7 +26,9 @@ export {
   ReLU,
   Sequential,
 } from "./layers.ts";
-export type { CifarInput } from "./models/options.ts";
+export { type Mlp, type MlpOptions, mlp } from "./models/mlp.ts";
+export type { ImageInput } from "./models/options.ts";
+export { type ResNet, type ResNetOptions, resnet20 } from "./models/resnet.ts";
 export { type Vgg, type VggOptions, vgg } from "./models/vgg.ts";
 export { type VggFast, type VggFastOptions, vggFast } from "./models/vgg-fast.ts";
 export { buffer, type ForwardOptions, Module, parameter } from "./module.ts";

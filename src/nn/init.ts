@@ -57,6 +57,17 @@ export function leCunNormal(options: SeedOptions = {}): Initializer {
 }
 
 /**
+ * He's normal initialisation, mean 0 and standard deviation `sqrt(2 / fanIn)`: keeps the variance through ReLU, which drops half of it.
+ * Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers", 2015; `torch.nn.init.kaiming_normal_`.
+ * @throws Error, when called, for a shape of fewer than two axes
+ */
+export function heNormal(options: SeedOptions = {}): Initializer {
+  return randomValues("heNormal", options.seed ?? 0, (shape) =>
+    boxMuller(0, Math.sqrt(2 / fanIn("heNormal", shape))),
+  );
+}
+
+/**
  * Uniform within `+-1 / sqrt(fanIn)`, with `fanIn` as `leCunNormal` has it: a third of the variance that LeCun's keeps.
  * Source: what PyTorch's `Conv2d` and `Linear` start their weights with, `kaiming_uniform_` with `a = sqrt(5)`.
  * @throws Error, when called, for a shape of fewer than two axes

@@ -66,6 +66,14 @@ describe("initial values", () => {
     expect(nn.ones()([2])).toEqual(Float32Array.of(1, 1));
   });
 
+  it("heNormal has twice the variance of leCunNormal", () => {
+    const values = nn.init.heNormal({ seed: 1 })([128, 3, 3, 64]);
+    const other = nn.init.leCunNormal({ seed: 1 })([128, 3, 3, 64]);
+    const off = values.map((value, k) => Math.abs(value - Math.SQRT2 * (other[k] ?? Number.NaN)));
+    expect(Math.max(...off.slice(0, 1000))).toBeLessThan(2 ** -23);
+    expect(() => nn.init.heNormal()([5])).toThrowErrorMatchingInlineSnapshot(`[Error: [heNormal] 'shape' must have two axes or more, [out, ..., in], but got [5]]`);
+  });
+
   it("fanInUniform fills +-1 / sqrt(fanIn)", () => {
     const values = nn.init.fanInUniform({ seed: 3 })([128, 3, 3, 64]);
     const bound = 1 / Math.sqrt(9 * 64);
@@ -110,6 +118,7 @@ describe("initial values", () => {
       [
         "dirac",
         "fanInUniform",
+        "heNormal",
         "leCunNormal",
         "normal",
         "ones",

@@ -1,13 +1,17 @@
-/** What the models for CIFAR's images have in common: their input, and the checks of it and of their options. */
+/** What the models have in common: their input, and the checks of it and of their options. */
 import { formatShape } from "../../tensor/shape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 
-/** Images `[N, 32, 32, 3]`, or a batch of a data set. */
-export type CifarInput = Tensor | { readonly images: Tensor };
+/** Images, `[N, 32, 32, 3]` where a model says no other, or a batch of a data set. */
+export type ImageInput = Tensor | { readonly images: Tensor };
+
+export function imagesOf(input: ImageInput): Tensor {
+  return input instanceof Tensor ? input : input.images;
+}
 
 /** @throws Error unless the images are `[N, 32, 32, 3]` */
-export function cifarImages(model: string, input: CifarInput): Tensor {
-  const images = input instanceof Tensor ? input : input.images;
+export function cifarImages(model: string, input: ImageInput): Tensor {
+  const images = imagesOf(input);
   const [, ...image] = images.shape;
   if (image.join() !== "32,32,3")
     throw new Error(`[${model}] 'images' must be [N, 32, 32, 3], but got ${formatShape(images.shape)}`);
@@ -21,6 +25,11 @@ export function checkModelOptions(model: string, width: number, channels: number
       `[${model}] 'width' must be a positive multiple of 1/${channels}, so that ${channels} x width channels are an integer, but got ${width}`,
     );
   }
-  if (!Number.isSafeInteger(classes) || classes < 1)
-    throw new Error(`[${model}] 'classes' must be a positive integer, but got ${classes}`);
+  checkCount(model, "classes", classes);
+}
+
+/** @throws Error unless it's a positive integer */
+export function checkCount(model: string, name: string, count: number): void {
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new Error(`[${model}] '${name}' must be a positive integer, but got ${count}`);
 }

@@ -5,7 +5,6 @@
  * and its batch normalization has no gain that a rate would have to fit.
  * Source: Jordan, "94 % on CIFAR-10 in 3.29 seconds on a single GPU", 2024 (airbench94).
  */
-import { Arena } from "../../tensor/arena.ts";
 import type { Gpu } from "../../tensor/gpu.ts";
 import { mul } from "../../tensor/ops/arithmetic.ts";
 import { gelu } from "../../tensor/ops/gelu.ts";
@@ -13,7 +12,8 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { dirac, fanInUniform, type Initializer } from "../init.ts";
 import { BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, Sequential } from "../layers.ts";
 import { type ForwardOptions, Module } from "../module.ts";
-import { type CifarInput, checkModelOptions, cifarImages } from "./options.ts";
+import { checkModelOptions, cifarImages, type ImageInput } from "./options.ts";
+import { joinRunningStatistics } from "./running-statistics.ts";
 
 export interface VggFastOptions {
   /** 100 by default. */
@@ -66,15 +66,11 @@ export class VggFast extends Module {
       new Group(gpu, c2, c2, init),
     );
     this.fc = new Linear(gpu, { in: c2, out: classes, bias: false, init });
-    Arena.adopt(
-      gpu.device,
-      this.namedBuffers().map(([, statistics]) => statistics),
-      "running statistics",
-    );
+    joinRunningStatistics(gpu, this);
   }
 
   /** @returns logits `[N, classes]` @throws Error unless the images are `[N, 32, 32, 3]` */
-  forward(input: CifarInput, options: ForwardOptions = {}): Tensor {
+  forward(input: ImageInput, options: ForwardOptions = {}): Tensor {
     const x = gelu(this.whiten.forward(cifarImages("vggFast", input)));
     const features = this.pool.forward(this.groups.forward(x, options));
     return mul(this.fc.forward(this.flatten.forward(features)), 1 / 9);

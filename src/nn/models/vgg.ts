@@ -2,14 +2,14 @@
  * VGG for 32x32 images, as Chainer's `examples/cifar` has it: thirteen 3x3 convolutions in five stages, batch normalization
  * and ReLU after each, dropout between them, a max-pool after each stage, two fully connected layers.
  */
-import { Arena } from "../../tensor/arena.ts";
 import type { Gpu } from "../../tensor/gpu.ts";
 import type { Rng } from "../../tensor/rng.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Initializer, leCunNormal } from "../init.ts";
 import { BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, Sequential } from "../layers.ts";
 import { type ForwardOptions, Module } from "../module.ts";
-import { type CifarInput, checkModelOptions, cifarImages } from "./options.ts";
+import { checkModelOptions, cifarImages, type ImageInput } from "./options.ts";
+import { joinRunningStatistics } from "./running-statistics.ts";
 
 export interface VggOptions {
   /** 100 by default. */
@@ -61,15 +61,11 @@ export class Vgg extends Module {
     this.stage4 = stage(making, [c3, c4, c4, c4], [0.4, 0.4]);
     this.stage5 = stage(making, [c4, c4, c4, c4], [0.4, 0.4]);
     this.head = new Head(making, c4, classes);
-    Arena.adopt(
-      gpu.device,
-      this.namedBuffers().map(([, statistics]) => statistics),
-      "running statistics",
-    );
+    joinRunningStatistics(gpu, this);
   }
 
   /** @returns logits `[N, classes]` @throws Error unless the images are `[N, 32, 32, 3]` */
-  forward(input: CifarInput, options: ForwardOptions = {}): Tensor {
+  forward(input: ImageInput, options: ForwardOptions = {}): Tensor {
     const images = cifarImages("vgg", input);
     const stages = [this.stage1, this.stage2, this.stage3, this.stage4, this.stage5];
     const features = stages.reduce((x, part) => part.forward(x, options), images);
