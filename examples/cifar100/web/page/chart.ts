@@ -39,20 +39,14 @@ export class Chart {
   #chart: EChartsType | undefined;
   #draw: ((theme: Theme, width: number) => ChartOption) | undefined;
 
-  /** @param options `legend`: there will be one beside the title; `least`: narrower than this, in pixels, the plot scrolls */
-  constructor(title: string, { tall = false, legend = false, least = 0, label = title } = {}) {
+  /** @param options `legend`: there will be one beside the title */
+  constructor(title: string, { tall = false, legend = false } = {}) {
     this.#legend = legend ? el("ul", { class: "legend" }) : undefined;
-    const place =
-      least > 0
-        ? el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label })
-        : undefined;
-    if (least > 0) this.#plot.style.minWidth = `${least}px`;
-    place?.append(this.#plot);
     this.element = el(
       "figure",
       { class: tall ? "chart tall" : "chart" },
       title !== "" && el("figcaption", {}, el("h3", {}, title), this.#legend),
-      place ?? this.#plot,
+      this.#plot,
     );
     new ResizeObserver(() => this.#resize()).observe(this.#plot);
     darkness.addEventListener("change", () => this.#redraw());
@@ -115,6 +109,10 @@ export function tooltip({ card, line, text }: Theme): Record<string, unknown> {
   };
 }
 
+export function axisLabel({ muted }: Theme): Record<string, unknown> {
+  return { color: muted, fontSize: 12, hideOverlap: true };
+}
+
 /** The look of an axis. */
 export function axis(theme: Theme): Record<string, unknown> {
   return {
@@ -122,7 +120,7 @@ export function axis(theme: Theme): Record<string, unknown> {
     nameTextStyle: { color: theme.muted, fontSize: 13 },
     axisLine: { lineStyle: { color: theme.line } },
     axisTick: { lineStyle: { color: theme.line } },
-    axisLabel: { color: theme.muted, fontSize: 12, hideOverlap: true },
+    axisLabel: axisLabel(theme),
     splitLine: { lineStyle: { color: theme.grid } },
   };
 }

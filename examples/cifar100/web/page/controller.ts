@@ -12,7 +12,7 @@ import type {
 } from "../protocol.ts";
 import { download } from "./download.ts";
 import { pictureOf } from "./picture.ts";
-import { currentLayer, currentModel, isTraining, shownImages } from "./selectors.ts";
+import { currentLayer, currentModel, fits, isTraining, shownImages } from "./selectors.ts";
 import type { Action, SourceKind, State } from "./state.ts";
 import type { Store } from "./store.ts";
 
@@ -69,10 +69,16 @@ export class Controller {
     if (source !== "files") void this.load({ kind: source });
   }
 
-  loadFiles(files: readonly File[]): void {
-    if (files.length === 0) return;
+  /** What is chosen, for those who want to see it before they start a run. */
+  loadChosen(): void {
+    const { source } = this.state;
+    if (source !== "files") void this.load({ kind: source });
+  }
+
+  /** @param unofficial whether sets of other sizes and contents are taken too */
+  loadFiles(files: readonly File[], unofficial: boolean): void {
     this.dispatch({ type: "source", source: "files" });
-    void this.load({ kind: "files", files });
+    void this.load({ kind: "files", files, unofficial });
   }
 
   load(source: DataSource): Promise<Answer<"load"> | undefined> {
@@ -91,7 +97,7 @@ export class Controller {
     if (!dataset) {
       if (source === "files") {
         const advice = "Drop an archive on the page, or choose the built-in set.";
-        this.#problem({ kind: "wrong-file", message: "There are no data yet.", advice });
+        this.#problem({ kind: "busy", message: "There are no data yet.", advice });
         return;
       }
       if (!(await this.load({ kind: source }))) return;
@@ -151,7 +157,7 @@ export class Controller {
 
   async predict(): Promise<void> {
     const images = shownImages(this.state);
-    if (images.length === 0 || !this.#model || !this.#fits) return;
+    if (images.length === 0 || !this.#model || !fits(this.state)) return;
     const predictions = await this.#inPassing("predict", { ...this.#model, images });
     if (predictions) this.dispatch({ type: "result", result: { predictions } });
   }
@@ -248,11 +254,6 @@ export class Controller {
     return model && { model: model.kind };
   }
 
-  /** Whether the model's classes are the data set's. */
-  get #fits(): boolean {
-    return fits(this.state);
-  }
-
   #shownPicture(): Picture | undefined {
     const { dataset, image, picture } = this.state;
     if (dataset) return { test: image };
@@ -294,18 +295,6 @@ export class Controller {
       this.dispatch({ type: "settled", question: type });
     }
   }
-}
-
-/** Whether the current model knows the data set's classes. */
-export function fits(state: State): boolean {
-  const { dataset } = state;
-  const model = currentModel(state);
-  return (
-    !!dataset &&
-    !!model &&
-    dataset.synthetic === model.synthetic &&
-    dataset.classes.length === model.classes.length
-  );
 }
 
 /** Whether the test images should be asked about again while a run trains. */

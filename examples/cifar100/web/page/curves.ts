@@ -1,5 +1,5 @@
 /** Curves over the epochs. */
-import { axis, Chart, tooltip } from "./chart.ts";
+import { axis, axisLabel, Chart, tooltip } from "./chart.ts";
 import { type Child, el } from "./dom.ts";
 import { digits } from "./format.ts";
 
@@ -12,23 +12,30 @@ export interface Curve {
   readonly dashed?: boolean;
 }
 
+type Format = (value: number) => string;
+
 const mostSymbols = 40;
 
 export class CurveChart {
   readonly element: HTMLElement;
   readonly #title: string;
-  readonly #format: (value: number) => string;
+  readonly #format: Format;
+  readonly #axisFormat: Format;
   readonly #chart: Chart;
 
-  constructor(title: string, format: (value: number) => string) {
+  /** @param axisFormat for the axis, where digits that aren't needed are in the way */
+  constructor(title: string, format: Format, { axisFormat = format, legend = true } = {}) {
     this.#title = title;
     this.#format = format;
-    this.#chart = new Chart(title, { legend: true });
+    this.#axisFormat = axisFormat;
+    this.#chart = new Chart(title, { legend });
     this.element = this.#chart.element;
   }
 
   show(curves: readonly Curve[]): void {
     const format = this.#format;
+    const symbols = curves.every(({ points }) => points.length <= mostSymbols);
+    const last = Math.max(0, ...curves.map(({ points }) => points.at(-1)?.[0] ?? 0));
     this.#chart.show(
       (theme) => ({
         grid: { left: 52, right: 14, top: 12, bottom: 40 },
@@ -40,25 +47,20 @@ export class CurveChart {
         },
         xAxis: {
           ...axis(theme),
-          ...{
-            type: "value",
-            name: "epoch",
-            nameGap: 24,
-            min: 0,
-            max: "dataMax",
-            splitLine: { show: false },
-          },
+          ...{ type: "value", name: "epoch", nameGap: 24, min: 0, max: "dataMax" },
+          axisLabel: { ...axisLabel(theme), showMaxLabel: Number.isInteger(last) },
+          splitLine: { show: false },
         },
         yAxis: {
           ...axis(theme),
           ...{ type: "value", scale: true, splitNumber: 4 },
-          axisLabel: { color: theme.muted, fontSize: 12, formatter: format },
+          axisLabel: { ...axisLabel(theme), formatter: this.#axisFormat },
         },
         series: curves.map(({ name, points, colour, dashed }) => {
           const color = theme.curves[colour % theme.curves.length];
           return {
             ...{ type: "line", name, symbol: "circle", symbolSize: 6, sampling: "lttb" },
-            showSymbol: points.length <= mostSymbols,
+            showSymbol: symbols,
             itemStyle: { color, borderWidth: 0 },
             lineStyle: { color, width: 2, type: dashed ? [6, 4] : "solid" },
             emphasis: { disabled: true },

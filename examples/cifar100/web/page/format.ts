@@ -7,13 +7,19 @@ const space = "\u00a0";
 export function digits(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return none;
   const rounded = Number(value.toPrecision(3));
-  return Math.abs(rounded) >= 1000 ? Math.round(value).toLocaleString("en-US") : String(rounded);
+  const text = Math.abs(rounded) >= 1000 ? Math.round(value).toLocaleString("en-US") : String(rounded);
+  return text.replace("-", "\u2212");
 }
 
 /** 0 to 1 in per cent, with one digit after the point. */
 export function percent(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return none;
   return `${(100 * value).toFixed(1)}${space}%`;
+}
+
+/** The same for an axis: no digits that aren't needed. */
+export function roundPercent(value: number): string {
+  return `${digits(100 * value)}${space}%`;
 }
 
 /** Time in the two largest units: `3 min 20 s`, `2 h 5 min`, `1 d 3 h`. */

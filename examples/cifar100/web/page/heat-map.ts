@@ -5,34 +5,35 @@ import { mistakesIn } from "./confusion.ts";
 import { spoken } from "./format.ts";
 import { mistakeInWords } from "./messages.ts";
 
-/** Narrower than this its columns can't be told apart: then it scrolls. */
-const least = 560;
+/** Narrower than this, names are cut short: the tooltips and the list of mistakes have them whole. */
+const narrow = 560;
 
 export class HeatMap {
-  readonly #chart = new Chart("", { tall: true, least, label: "Confusion matrix" });
+  readonly #chart = new Chart("", { tall: true });
   readonly element = this.#chart.element;
 
   show(confusion: Confusion): void {
     const names = confusion.names.map(spoken);
     const cells = cellsOf(confusion);
     this.#chart.show(
-      (theme) => {
-        const labels = { color: theme.muted, fontSize: 12, interval: 0 };
+      (theme, width) => {
+        const [place, fontSize] = width < narrow ? [112, 10] : [212, 12];
+        const labels = { color: theme.muted, fontSize, interval: 0, overflow: "truncate", width: place - 8 };
         return {
-          grid: { left: 200, right: 12, top: 8, bottom: 150 },
+          grid: { left: place, right: 12, top: 8, bottom: width < narrow ? place : 185 },
           tooltip: {
             ...tooltip(theme),
             formatter: ({ data }: Hovered) => cellInWords(data, names, confusion),
           },
           xAxis: {
             ...{ type: "category", data: names, splitArea: { show: false } },
-            axisLabel: { ...labels, rotate: 60, width: 150, overflow: "truncate" },
+            axisLabel: { ...labels, rotate: width < narrow ? 90 : 60 },
             axisLine: { lineStyle: { color: theme.line } },
             axisTick: { show: false },
           },
           yAxis: {
             ...{ type: "category", data: names, inverse: true },
-            axisLabel: { ...labels, width: 186, overflow: "truncate" },
+            axisLabel: labels,
             axisLine: { lineStyle: { color: theme.line } },
             axisTick: { show: false },
           },

@@ -60,7 +60,7 @@ export function adapterInWords({ adapter, status }: State): string {
   const { description, architecture, vendor, isSoftware } = adapter;
   const name =
     description || [vendor, architecture].filter((part) => part !== "").join(" ") || "Unnamed adapter";
-  return isSoftware ? `${name} (software: computes on the processor)` : name;
+  return isSoftware ? `${name} · software: computes on the processor` : name;
 }
 
 const titles: Readonly<Record<ProblemKind, string>> = {

@@ -1,5 +1,5 @@
 /** What each action makes of the state. */
-import type { CurvePoint, EpochEntry, RunSummary, Status } from "../protocol.ts";
+import type { CurvePoint, DatasetInfo, EpochEntry, RunSummary, Status } from "../protocol.ts";
 import type { Action, NoticeSubject, State } from "./state.ts";
 
 /** Runs whose curves are shown at first. */
@@ -30,7 +30,8 @@ export function reduce(state: State, action: Action): State {
       const other = dataset.name !== state.dataset?.name;
       return {
         ...state,
-        ...{ dataset, reading: undefined },
+        ...{ dataset, reading: undefined, source: sourceOf(state, dataset) },
+        ...(dataset.stored && { stored: { name: dataset.name, bytes: bytesOf(dataset) } }),
         ...(other && { firstImage: 0, image: 0, predictions: undefined, activations: undefined }),
       };
     }
@@ -111,6 +112,17 @@ export function reduce(state: State, action: Action): State {
   }
 }
 
+/** Data come for a resumed run too: then nobody chose where from. */
+function sourceOf({ source }: State, { synthetic }: DatasetInfo): State["source"] {
+  if (synthetic) return "synthetic";
+  return source === "synthetic" ? "stored" : source;
+}
+
+/** Of the files, unpacked: two labels and the pixels of each image. */
+function bytesOf({ trainImages, testImages }: DatasetInfo): number {
+  return (2 + 3 * 32 * 32) * (trainImages + testImages);
+}
+
 function withStatus(state: State, status: Status): State {
   const compiling = status === "preparing" ? state.compiling : undefined;
   const begins = status === "training" && state.status !== "training";
@@ -128,7 +140,7 @@ function withRuns(state: State, runs: readonly RunSummary[]): State {
   const run =
     state.run !== undefined && listed.has(state.run)
       ? state.run
-      : runs.find(({ status }) => status === "running" || status === "paused")?.id;
+      : runs.find(({ status }) => status === "running")?.id;
   return { ...state, runs, compared, run };
 }
 

@@ -9,6 +9,8 @@ import { button, emptyState, type MakeView } from "./view.ts";
 
 /** Channels that are drawn before somebody asks for all. */
 const mostAtFirst = 64;
+/** So few can be drawn larger. */
+const few = 32;
 const featuresInRow = 32;
 
 export const activations: MakeView = (control) => {
@@ -40,6 +42,7 @@ export const activations: MakeView = (control) => {
     setText(caption, text);
     maps.setAttribute("aria-label", text);
     maps.classList.toggle("flat", flat);
+    maps.classList.toggle("few", !flat && count <= few);
     maps.replaceChildren(
       ...(flat
         ? [canvasOf(featurePixels(planes, featuresInRow), featuresInRow)]

@@ -1,11 +1,10 @@
 /** Which superclass is taken for which. */
 import { agreement, mistakesIn } from "../confusion.ts";
-import { fits } from "../controller.ts";
 import { el, setText, whenChanged } from "../dom.ts";
 import { percent } from "../format.ts";
 import { HeatMap } from "../heat-map.ts";
 import { mistakeInWords } from "../messages.ts";
-import { currentModel } from "../selectors.ts";
+import { currentModel, fits } from "../selectors.ts";
 import type { State } from "../state.ts";
 import { button, emptyState, type MakeView } from "./view.ts";
 
@@ -52,7 +51,7 @@ export const confusionView: MakeView = (control) => {
     update: (state) => {
       show(state.confusion, currentModel(state)?.kind);
       const waiting = state.pending.has("confusion");
-      ask.disabled = waiting || !fits(state) || (state.status !== "idle" && state.status !== "paused");
+      ask.disabled = waiting || !fits(state);
       setText(ask, waiting ? "Answering …" : "Answer the test set");
     },
   };

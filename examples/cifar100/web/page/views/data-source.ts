@@ -14,22 +14,29 @@ export const dataSource: MakeView = (control) => {
       onchange: () => control.chooseSource(source),
     });
     inputs.set(source, input);
-    return el("label", { class: "choice" }, input, el("span", {}, label, " ", hint));
+    return el("label", { class: "choice" }, input, el("span", {}, label, hint));
   };
-  const storedHint = el("span", { class: "muted small" });
+  const storedHint = el("span", { class: "hint" });
   const stored = choice("stored", "Kept from an earlier visit", storedHint);
   const forget = button("Delete", () => void control.forget(), {
     ...{ look: "plain compact", "aria-label": "Delete the kept data" },
   });
-  const storedRow = el("div", { class: "row" }, stored, forget);
+  const storedRow = el("div", { class: "row together" }, stored, forget);
   const drop = fileDrop({
     label: "Drop cifar-100-binary.tar.gz here, or its train.bin and test.bin.",
     pick: "Choose files",
     accept: ".gz,.tgz,.tar,.bin",
     iconName: "upload",
     multiple: true,
-    onFiles: (files) => control.loadFiles(files),
+    onFiles: (files) => control.loadFiles(files, unofficial.checked),
   });
+  const unofficial = el("input", { type: "checkbox" });
+  const files = el(
+    "div",
+    { class: "choices" },
+    drop,
+    el("label", { class: "choice small" }, unofficial, "Take sets other than the official one too"),
+  );
   const said = el("p", { class: "small muted" });
   const progress = el("progress", { class: "progress", max: 1, "aria-label": "Data read" });
   const choices = el(
@@ -42,16 +49,16 @@ export const dataSource: MakeView = (control) => {
       choice(
         "synthetic",
         "Built-in drawings",
-        el("span", { class: "muted small" }, "100 classes of shapes, no download"),
+        el("span", { class: "hint" }, "100 classes of shapes, no download"),
       ),
       storedRow,
       choice(
         "files",
         "CIFAR-100 from files",
-        el("span", { class: "muted small" }, "169 MB, read here, sent nowhere"),
+        el("span", { class: "hint" }, "169 MB, read here, sent nowhere"),
       ),
     ),
-    drop,
+    files,
   );
 
   const show = whenChanged(
@@ -65,7 +72,7 @@ export const dataSource: MakeView = (control) => {
       for (const [kind, input] of inputs) input.checked = kind === source;
       storedRow.hidden = !kept;
       if (kept) setText(storedHint, `${kept.name}, ${bytes(kept.bytes)}`);
-      drop.hidden = source !== "files";
+      files.hidden = source !== "files";
       choices.disabled = locked;
       progress.hidden = !reading;
       if (reading)
@@ -74,17 +81,20 @@ export const dataSource: MakeView = (control) => {
       said.hidden = said.textContent === "";
     },
   );
+  const element = el(
+    "section",
+    { class: "card stack", "aria-label": "Data" },
+    el("h2", {}, "Data"),
+    choices,
+    progress,
+    said,
+  );
   return {
-    element: el(
-      "section",
-      { class: "card stack", "aria-label": "Data" },
-      el("h2", {}, "Data"),
-      choices,
-      progress,
-      said,
-    ),
-    update: ({ source, stored: kept, dataset, reading, status }) =>
-      show(source, kept, dataset, reading, status !== "idle"),
+    element,
+    update: ({ source, stored: kept, dataset, reading, status, adapter }) => {
+      element.hidden = status === "failed" && !adapter;
+      show(source, kept, dataset, reading, status !== "idle");
+    },
   };
 };
 

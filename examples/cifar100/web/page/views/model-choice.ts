@@ -12,7 +12,7 @@ export const modelChoice: MakeView = (control) => {
     const chosen = control.state.models.find(({ kind }) => kind === select.value);
     if (chosen) control.chooseModel(chosen.kind);
   });
-  const about = el("span", { class: "muted small" });
+  const about = el("span", { class: "hint" });
   const picker = filePicker({
     accept: ".safetensors",
     multiple: false,
@@ -23,8 +23,8 @@ export const modelChoice: MakeView = (control) => {
   const show = whenChanged((models: readonly ModelInfo[], current: ModelInfo | undefined) => {
     const options = models.map(({ kind, title }) => el("option", { value: kind }, titleOf(kind, title)));
     select.replaceChildren(...(options.length > 0 ? options : [el("option", {}, "No model yet")]));
-    select.disabled = models.length < 2;
-    save.disabled = !current;
+    select.disabled = models.length === 0;
+    save.disabled = current?.kind !== "run"; // the others came from files
     if (current) select.value = current.kind;
     setText(about, current ? aboutOf(current) : "Train one, or load a checkpoint (.safetensors).");
   });
@@ -32,8 +32,7 @@ export const modelChoice: MakeView = (control) => {
     element: el(
       "div",
       { class: "card model" },
-      el("div", { class: "field" }, el("label", { for: select.id }, "Model"), select),
-      about,
+      el("div", { class: "field" }, el("label", { for: select.id }, "Model"), select, about),
       el("div", { class: "buttons" }, load, save, picker),
     ),
     update: (state) => {

@@ -2,13 +2,13 @@
 import type { RunSummary } from "../../protocol.ts";
 import { type Curve, CurveChart } from "../curves.ts";
 import { el, whenChanged } from "../dom.ts";
-import { digits, percent } from "../format.ts";
+import { digits, percent, roundPercent } from "../format.ts";
 import { currentRun } from "../selectors.ts";
 import type { MakeView } from "./view.ts";
 
 export const runCurves: MakeView = () => {
   const loss = new CurveChart("Loss", digits);
-  const accuracy = new CurveChart("Accuracy", percent);
+  const accuracy = new CurveChart("Accuracy", percent, { axisFormat: roundPercent });
   const element = el("div", { class: "halves" }, loss.element, accuracy.element);
   const show = whenChanged((run: RunSummary | undefined) => {
     element.hidden = run === undefined;

@@ -10,7 +10,10 @@ import { button, figures, type MakeView } from "./view.ts";
 export const runPanel: MakeView = (control) => {
   const title = el("h2");
   const pause = button("Pause", () => void control.pause(), { iconName: "pause" });
-  const resume = button("Resume", () => void control.resume(), { iconName: "play", look: "primary" });
+  const resume = button("Resume", () => void control.resume(currentRun(control.state)?.id), {
+    iconName: "play",
+    look: "primary",
+  });
   const stop = button("Stop", () => void control.stop(), { iconName: "stop" });
   const progress = el("progress", {
     class: "progress",
@@ -36,6 +39,11 @@ export const runPanel: MakeView = (control) => {
     numbers.element,
     rate.element,
   );
+  const orLook = el(
+    "p",
+    { class: "muted" },
+    "Or look inside the pretrained model, and let it classify a picture of yours.",
+  );
   const welcome = el(
     "section",
     { class: "card" },
@@ -45,11 +53,7 @@ export const runPanel: MakeView = (control) => {
       {},
       "Start training: this page trains a VGG network on your own GPU, with compute shaders written by hand. Nothing leaves your machine.",
     ),
-    el(
-      "p",
-      { class: "muted" },
-      "Or look inside the pretrained model, and let it classify a picture of yours.",
-    ),
+    orLook,
   );
 
   const showOffer = whenChanged((run: RunSummary | undefined) => {
@@ -82,15 +86,16 @@ export const runPanel: MakeView = (control) => {
       const can = possible(state);
       showOffer(unfinishedRun(state));
       showRun(run);
+      orLook.hidden = state.models.length === 0;
       showNumbers(run, state.progress);
-      const over = !can.pause && !can.resume && !can.stop && state.status === "idle";
+      const over = state.status === "idle" || state.status === "failed";
       pause.hidden = over || state.status === "paused";
-      resume.hidden = state.status !== "paused";
+      resume.hidden = state.status !== "paused" && !can.resume;
       stop.hidden = over;
       pause.disabled = !can.pause;
       resume.disabled = !can.resume;
       stop.disabled = !can.stop;
-      rate.enable(can.pause || can.resume);
+      rate.enable(can.stop);
       rate.element.hidden = over;
       setAttribute(progress, "value", shareDone(state, run));
       setText(line, lineOf(state, run));
@@ -155,7 +160,7 @@ function lineOf(state: State, run: RunSummary | undefined): string {
       : "Making the model";
   }
   if (!run) return "";
-  if (status === "idle")
+  if (status === "idle" || status === "failed")
     return `${endInWords[run.status]} after ${epochsDone(run)} of ${run.settings.epochs} epochs.`;
   if (!progress || progress.run !== run.id) return stateInWords(state);
   const validation = status === "validating" ? `, ${percent(progress.validated)} of the test images` : "";

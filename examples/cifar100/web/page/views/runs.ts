@@ -2,23 +2,27 @@
 import type { RunSummary } from "../../protocol.ts";
 import { CurveChart, swatch } from "../curves.ts";
 import { el, whenChanged } from "../dom.ts";
-import { digits, moment, percent } from "../format.ts";
+import { digits, moment, percent, roundPercent } from "../format.ts";
 import type { State } from "../state.ts";
 import { widthInWords } from "./settings-form.ts";
 import { button, emptyState, type MakeView, scrolling } from "./view.ts";
 
 export const runsView: MakeView = (control) => {
   const charts = [
-    ["Validation accuracy", percent, (run: RunSummary) => points(run, "validationAccuracy")],
-    ["Validation loss", digits, (run: RunSummary) => points(run, "validationLoss")],
+    ["Validation accuracy", percent, roundPercent, (run: RunSummary) => points(run, "validationAccuracy")],
+    ["Validation loss", digits, digits, (run: RunSummary) => points(run, "validationLoss")],
     [
       "Training loss",
+      digits,
       digits,
       (run: RunSummary) => run.curve.map(({ epoch, loss }) => [epoch, loss] as const),
     ],
   ] as const;
-  const drawings = charts.map(([title, format, of]) => ({ chart: new CurveChart(title, format), of }));
-  const curves = el("div", { class: "halves" }, ...drawings.map(({ chart }) => chart.element));
+  const drawings = charts.map(([title, format, axisFormat, of]) => ({
+    chart: new CurveChart(title, format, { axisFormat, legend: false }), // the table is the legend
+    of,
+  }));
+  const curves = el("div", { class: "thirds" }, ...drawings.map(({ chart }) => chart.element));
   const body = el("tbody");
   const heads = [
     "Compare",
@@ -103,7 +107,7 @@ export const runsView: MakeView = (control) => {
     );
   };
   return {
-    element: el("div", { class: "stack" }, nothing, curves, table),
+    element: el("div", { class: "stack" }, nothing, table, curves),
     update: ({ runs, compared, status }: State) => show(runs, compared, status === "idle"),
   };
 };

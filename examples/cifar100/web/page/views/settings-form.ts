@@ -12,15 +12,14 @@ interface NumberField {
   readonly min: number;
   readonly max?: number;
   readonly step: number | "any";
-  readonly hint?: string;
 }
 
 const numberFields: readonly NumberField[] = [
   { name: "batch", label: "Batch size", min: 1, max: 4096, step: 1 },
   { name: "lr", label: "Learning rate", min: 0, step: "any" },
   { name: "epochs", label: "Epochs", min: 1, step: 1 },
-  { name: "trainLimit", label: "Training images", min: 0, step: 1, hint: "0: all" },
-  { name: "testLimit", label: "Test images", min: 0, step: 1, hint: "0: all" },
+  { name: "trainLimit", label: "Training images", min: 0, step: 1 },
+  { name: "testLimit", label: "Test images", min: 0, step: 1 },
   { name: "seed", label: "Seed", min: 0, step: 1 },
 ];
 
@@ -51,10 +50,10 @@ export const settingsForm: MakeView = (control) => {
       { class: "fields" },
       el("div", { class: "field wide" }, el("label", { for: recipe.id }, "Recipe"), recipe, about),
       el("div", { class: "field" }, el("label", { for: width.id }, "Width"), width),
-      ...inputs.map(({ label, hint, input }) => {
-        const hinted = hint !== undefined && el("span", { class: "muted" }, ` (${hint})`);
-        return el("div", { class: "field" }, el("label", { for: input.id }, label, hinted), input);
-      }),
+      ...inputs.map(({ label, input }) =>
+        el("div", { class: "field" }, el("label", { for: input.id }, label), input),
+      ),
+      el("span", { class: "hint wide" }, "0 images: all there are."),
     ),
   );
   const form = el(
@@ -92,6 +91,7 @@ export const settingsForm: MakeView = (control) => {
     update: (state) => {
       showRecipes(state.recipes);
       showSettings(state.settings, state.recipes);
+      form.hidden = state.settings === undefined && state.status === "failed";
       fields.disabled = state.status !== "idle" && state.status !== "opening";
       start.disabled = !possible(state).start;
     },

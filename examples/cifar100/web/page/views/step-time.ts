@@ -2,6 +2,7 @@
 import type { AdapterInfo, Profile } from "../../protocol.ts";
 import { el, setText, whenChanged } from "../dom.ts";
 import { count, milliseconds, percent } from "../format.ts";
+import { isTraining } from "../selectors.ts";
 import { bar, button, emptyState, type MakeView, scrolling } from "./view.ts";
 
 export const stepTime: MakeView = (control) => {
@@ -60,11 +61,11 @@ export const stepTime: MakeView = (control) => {
       nothing,
       table,
     ),
-    update: ({ profile, adapter, pending, status, dataset }) => {
+    update: ({ profile, adapter, pending, status }) => {
       show(profile, adapter);
       const waiting = pending.has("profile");
       setText(ask, waiting ? "Timing …" : "Time a step");
-      ask.disabled = waiting || !dataset || (status !== "idle" && status !== "paused");
+      ask.disabled = waiting || !(status === "idle" || status === "paused" || isTraining(status));
     },
   };
 };

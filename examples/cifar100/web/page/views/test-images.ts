@@ -1,17 +1,18 @@
 /** Test images with what the model takes them for. */
 import type { DatasetInfo, TestImage } from "../../protocol.ts";
-import { fits } from "../controller.ts";
 import { el, setText, whenChanged } from "../dom.ts";
 import { count, percent, spoken } from "../format.ts";
 import { canvasOf } from "../pixels.ts";
-import { currentModel, imagesShown } from "../selectors.ts";
-import { button, emptyState, type MakeView } from "./view.ts";
+import { currentModel, fits, imagesShown } from "../selectors.ts";
+import type { State } from "../state.ts";
+import { button, type MakeView } from "./view.ts";
 
 export const testImages: MakeView = (control) => {
   const list = el("ul", { class: "tiles" });
-  const nothing = emptyState(
-    "Test images appear here with the model's answers, once there are data and a model for them.",
-  );
+  const why = el("p");
+  const nothing = el("div", { class: "empty" }, why);
+  const read = button("Read the data", () => control.loadChosen(), { look: "compact" });
+  nothing.append(el("div", {}, read));
   const score = el("span", { class: "muted small" });
   const other = button("Other images", () => control.chooseImages(anotherFirst(control.state.dataset)), {
     ...{ look: "compact", iconName: "dice" },
@@ -38,15 +39,18 @@ export const testImages: MakeView = (control) => {
       score.hidden = list.hidden;
       other.hidden = !state.dataset || state.dataset.testImages <= imagesShown;
       other.disabled = !fits(state);
-      if (state.dataset && currentModel(state) && !fits(state)) {
-        setText(
-          nothing,
-          "The model at hand knows other classes than these images have: train one on them, and its answers appear here.",
-        );
-      }
+      setText(why, whyNothing(state));
+      read.hidden = state.dataset !== undefined || state.status !== "idle" || state.source === "files";
     },
   };
 };
+
+function whyNothing(state: State): string {
+  if (state.dataset && currentModel(state) && !fits(state)) {
+    return "The model at hand knows other classes than these images have: train one on them, and its answers appear here.";
+  }
+  return "Test images appear here with the model's answers, once there are data and a model for them.";
+}
 
 function tile(image: TestImage, classes: readonly string[]): HTMLElement {
   const { pixels, index, label, answer, confidence } = image;

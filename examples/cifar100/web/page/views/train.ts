@@ -1,5 +1,6 @@
 /** Train: data and settings beside the run under way. */
 import { el } from "../dom.ts";
+import { currentRun } from "../selectors.ts";
 import { dataSource } from "./data-source.ts";
 import { runCurves } from "./run-curves.ts";
 import { runPanel } from "./run-panel.ts";
@@ -10,9 +11,12 @@ import { type MakeView, stacked } from "./view.ts";
 export const trainView: MakeView = (control) => {
   const left = stacked([dataSource(control), settingsForm(control)]);
   const right = stacked([runPanel(control), runCurves(control), testImages(control)]);
+  const element = el("div", { class: "aside" }, left.element, right.element);
   return {
-    element: el("div", { class: "aside" }, left.element, right.element),
+    element,
     update: (state) => {
+      // On a narrow page a run comes before the settings of the next.
+      element.classList.toggle("running", currentRun(state) !== undefined);
       left.update(state);
       right.update(state);
     },
