@@ -206,6 +206,7 @@ test("bundles for browsers without a trace of Node, and loads", async () => {
 const demands = {
   "software Vulkan": "kernels/gemm/subgroup.ts",
   "reading CIFAR's files": "data/cifar-source.ts",
+  "the training loop": "train/training-run.ts",
 };
 
 test("takes a browser with a GPU less than 60 kB gzipped, with every export, without references and cases", async () => {
