@@ -39,7 +39,7 @@ class Watch extends Console {
     if (done === total) this.#mark(`${total} kernels`);
   }
 
-  override progress(): void {
+  override progress(): undefined {
     this.stop.abort();
   }
 

@@ -73,12 +73,15 @@ export class Console {
     this.line(cells.join("  ").trimEnd());
   }
 
-  progress(progress: train.Progress): void {
+  /** @returns how fast the run is, once that's known */
+  progress(progress: train.Progress): Estimate | undefined {
     const estimate = this.#eta.update(progress);
-    if (!this.#isTerminal) {
-      this.#estimateOnce(estimate);
-      return;
-    }
+    if (this.#isTerminal) this.#draw(progress, estimate);
+    else this.#estimateOnce(estimate);
+    return estimate;
+  }
+
+  #draw(progress: train.Progress, estimate: Estimate | undefined): void {
     this.#start();
     const { epochs, iteration, position, imagesPerEpoch, phase } = progress;
     const allImages = epochs * imagesPerEpoch;

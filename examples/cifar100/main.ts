@@ -5,8 +5,9 @@
 import { constants } from "node:os";
 import { FileWriteError, formatAdapter, listAdapters } from "wgrad/node";
 import { Console } from "./console.ts";
+import { evaluateRun } from "./evaluate.ts";
 import { type Options, parseOptions, UsageError } from "./options.ts";
-import { evaluateRun, trainRun } from "./session.ts";
+import { trainRun } from "./session.ts";
 
 const stop = new AbortController();
 let stopStatus = 1;
@@ -51,7 +52,9 @@ async function follow(options: Options): Promise<number> {
     return adapters.length > 0 ? 0 : 1;
   }
   if (options.evaluate === undefined) return (await trainRun(options, stop.signal, screen)) ? 0 : stopStatus;
-  const accuracy = await evaluateRun(options, stop.signal);
-  process.stdout.write(`${(100 * accuracy).toFixed(2)}\n`);
+  const { accuracy, plain } = await evaluateRun(options, stop.signal);
+  const percent = (share: number) => (100 * share).toFixed(2);
+  process.stdout.write(`${percent(accuracy)}\n`);
+  if (plain !== undefined) process.stderr.write(`with test-time augmentation; ${percent(plain)} plain\n`);
   return 0;
 }

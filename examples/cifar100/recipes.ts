@@ -5,7 +5,7 @@ export interface Settings {
   readonly recipe: RecipeName;
   readonly batch: number;
   readonly lr: number;
-  /** The rate is halved every so many epochs. */
+  /** The rate is halved every so many epochs; 0 where a recipe has a schedule of its own. */
   readonly halveEvery: number;
   readonly epochs: number;
   readonly width: number;
@@ -18,9 +18,8 @@ export interface Settings {
   readonly testLimit: number;
 }
 
-export type RecipeName = "chainer-2016" | "chainer-v7" | "quick";
-
-export const recipeNames: readonly RecipeName[] = ["chainer-2016", "chainer-v7", "quick"];
+export const recipeNames = ["chainer-2016", "chainer-v7", "record", "quick"] as const;
+export type RecipeName = (typeof recipeNames)[number];
 
 export const recipes: Readonly<Record<RecipeName, Omit<Settings, "recipe">>> = {
   // Chainer's example as it was in December 2016, when the published figures were measured.
@@ -44,6 +43,18 @@ export const recipes: Readonly<Record<RecipeName, Omit<Settings, "recipe">>> = {
     epochs: 300,
     width: 1,
     dropout: true,
+    seed: 0,
+    trainLimit: 0,
+    testLimit: 0,
+  },
+  // The most accuracy for the least work: `nn.vggFast`, a hundredth of the operations of 300 epochs of VGG. plan.ts has the rest.
+  record: {
+    batch: 500,
+    lr: 0.5732,
+    halveEvery: 0,
+    epochs: 10,
+    width: 1,
+    dropout: false,
     seed: 0,
     trainLimit: 0,
     testLimit: 0,

@@ -1,26 +1,20 @@
-/** A run from data to summary: `trainRun`, and `evaluateRun` for a snapshot. */
-import { join, relative } from "node:path";
-import { createGpu, data, type Gpu, graphToDot, nn, optim, train } from "wgrad";
-import { type LatestSnapshot, loadSnapshot, type SnapshotFolder, writeFileWhole } from "wgrad/node";
-import type { Console } from "./console.ts";
-import { type DataRequest, findData, howToGet, titleOf } from "./dataset.ts";
+/** A training run from data to summary. */
+import { openGpu } from "./adapter.ts";
+import { join } from "node:path";
+import { type data, type Gpu, graphToDot, train } from "wgrad";
+import { type LatestSnapshot, type SnapshotFolder, writeFileWhole } from "wgrad/node";
+import { type Console, clock } from "./console.ts";
+import { titleOf } from "./dataset.ts";
 import { describeMemory, memoryLimit } from "./memory.ts";
-import { fromCallersFolder, type Options } from "./options.ts";
-import { RunReport } from "./report/run-report.ts";
-import { newSettings, resumedSettings, type SavedSettings, savedSettings } from "./settings.ts";
+import type { Options } from "./options.ts";
+import { outlook } from "./outlook.ts";
+import { judged, type Plan } from "./plan.ts";
+import { type Prepared, prepare } from "./prepare.ts";
+import type { RunReport } from "./report/run-report.ts";
+import { resumedSettings, type SavedSettings, savedSettings } from "./settings.ts";
+import { quoted, shown } from "./shown.ts";
 import { findSnapshot, openOutput, refuseDiverged } from "./snapshots.ts";
 import { count, summarize } from "./summary.ts";
-
-/** Opens the adapter that was asked for. */
-export function openGpu(
-  { device }: Options,
-  configurations: Readonly<Record<string, string>> = {},
-): Promise<Gpu> {
-  if (device === "auto") return createGpu({ configurations });
-  if (device === "high-performance" || device === "low-power")
-    return createGpu({ configurations, powerPreference: device });
-  return createGpu({ configurations, adapter: device });
-}
 
 /**
  * Trains, new or resumed.
@@ -32,8 +26,8 @@ export async function trainRun(options: Options, signal: AbortSignal, screen: Co
   const saved = info && resumedSettings(options, savedSettings(info));
   const gpu = await openGpu(options, info?.configurations);
   try {
-    const session = await prepare(gpu, options, saved, screen, signal);
-    if (resumed) train.restoreRun(resumed.snapshot, session.run);
+    const session = new Session(await prepare(gpu, options, saved, screen, signal));
+    if (resumed) train.restoreRun(resumed.snapshot, session.plan);
     return await session.train(signal, resumed, info?.state);
   } finally {
     screen.end();
@@ -41,82 +35,11 @@ export async function trainRun(options: Options, signal: AbortSignal, screen: Co
   }
 }
 
-/** The test accuracy of a snapshot, 0 to 1. */
-export async function evaluateRun(options: Options, signal: AbortSignal): Promise<number> {
-  const snapshot = await loadSnapshot(options.evaluate ?? "");
-  const info = train.describeRun(snapshot);
-  const saved = savedSettings(info);
-  const gpu = await openGpu(options, info.configurations);
-  try {
-    const testLimit = options.testLimit ?? saved.testLimit;
-    const request: DataRequest = { ...options, signal, trainLimit: 1, testLimit };
-    const { test } = (await findData(request, saved.dataset)).source;
-    const model = makeModel(gpu, saved, test.classes.length);
-    train.restoreRun(snapshot, { model });
-    const images = data.fromArrays(gpu, test, testLimit > 0 ? { limit: testLimit } : {});
-    return (
-      await train.evaluate(model, images, {
-        batch: options.batchsize ?? saved.batch,
-        eager: options.eager,
-        signal,
-      })
-    ).accuracy;
-  } finally {
-    gpu.destroy();
-  }
-}
-
-function makeModel(gpu: Gpu, { width, dropout, seed }: SavedSettings, classes: number): nn.Vgg {
-  return nn.vgg(gpu, { classes, width, dropout, seed });
-}
-
-async function prepare(
-  gpu: Gpu,
-  options: Options,
-  saved: SavedSettings | undefined,
-  screen: Console,
-  signal: AbortSignal,
-): Promise<Session> {
-  const { description, device, vendor, isSoftware } = gpu.info;
-  const adapter = [description, device, vendor].find((name) => name !== "") ?? "unnamed";
-  screen.line(`Adapter: ${adapter}${isSoftware ? " (software: computes on the CPU)" : ""}`);
-  const settings = saved ?? newSettings(options, isSoftware);
-  const { trainLimit, testLimit } = settings;
-  const request: DataRequest = { ...options, trainLimit, testLimit, signal, screen };
-  const { name: dataset, source, isStandIn } = await findData(request, saved?.dataset);
-  if (isStandIn) {
-    screen.line("!! CIFAR-100 WAS NOT FOUND: training on a SYNTHETIC set of drawn shapes instead.");
-    screen.line(`!! For the real one, ${howToGet("cifar100")}.`);
-  }
-  const upload = dataset === "cifar10" ? data.cifar10 : data.cifar100;
-  const set = await upload(gpu, source, {
-    ...(trainLimit > 0 && { trainLimit }),
-    ...(testLimit > 0 && { testLimit }),
-  });
-  const whole: SavedSettings = {
-    ...settings,
-    dataset,
-    trainImages: set.train.count,
-    testImages: set.test.count,
-  };
-  if (saved && (saved.dataset !== whole.dataset || saved.trainImages !== whole.trainImages))
-    throw new Error(
-      `the snapshot was trained on ${count(saved.trainImages)} images of ${saved.dataset}, but the data is ` +
-        `${count(whole.trainImages)} of ${whole.dataset}; resume with the same data`,
-    );
-  const report = new RunReport(options.out, {
-    title: `VGG on ${dataset === "synthetic" ? "the synthetic set" : titleOf(dataset)}`,
-    command: ["npm run cifar100 --", ...process.argv.slice(2).map(quoted)].join(" "),
-    epochs: settings.epochs,
-    settings: { ...whole, eager: options.eager === true },
-    ...{ gpu, source, set },
-    onTrouble: (message) => screen.line(`!! The report couldn't be written: ${message}`),
-  });
-  return new Session(gpu, options, whole, set, screen, report);
-}
+/** By then the rate is that of the steps, and not that of the first ones, which the host gives ahead. */
+const stepsUntilOutlook = 10;
 
 class Session {
-  readonly run: train.Run & { readonly model: nn.Vgg };
+  readonly plan: Plan;
   readonly #gpu: Gpu;
   readonly #options: Options;
   readonly #settings: SavedSettings;
@@ -125,24 +48,11 @@ class Session {
   readonly #report: RunReport;
   #snapshots: SnapshotFolder | undefined;
   #graph: Promise<void> | undefined;
+  /** Since the run was started, or resumed. */
+  #steps = 0;
 
-  constructor(
-    gpu: Gpu,
-    options: Options,
-    settings: SavedSettings,
-    set: data.DataSet,
-    screen: Console,
-    report: RunReport,
-  ) {
-    const model = makeModel(gpu, settings, set.train.classCount);
-    const { lr } = settings;
-    const optimizer = optim.sgd(model.parameters(), {
-      lr,
-      momentum: 0.9,
-      weightDecay: 5e-4,
-      rule: "chainer",
-    });
-    this.run = { model, optimizer };
+  constructor({ gpu, options, settings, set, screen, report, plan }: Prepared) {
+    this.plan = plan;
     this.#gpu = gpu;
     this.#options = options;
     this.#settings = settings;
@@ -156,7 +66,7 @@ class Session {
     resumed: LatestSnapshot | undefined,
     start: train.TrainState | undefined,
   ): Promise<boolean> {
-    const { batch, seed, epochs, lr, halveEvery, earlyStopping } = this.#settings;
+    const { batch, seed, epochs, earlyStopping } = this.#settings;
     const screen = this.#screen;
     this.#snapshots = await openOutput(this.#options.out, this.#settings, resumed);
     await this.#writeLog(start?.log ?? []);
@@ -164,14 +74,14 @@ class Session {
     const seconds: train.EpochSeconds[] = [];
     let result: train.FitResult;
     try {
-      result = await train.fit(this.run.model, this.run.optimizer, this.#set, {
+      result = await train.fit(this.plan.model, this.plan.optimizer, this.#set, {
+        ...this.plan.fit,
         epochs,
         batch,
         seed,
         eager: this.#options.eager,
         checkNumerics: this.#options.checkNumerics,
         memoryLimit: memoryLimit(this.#options, this.#gpu),
-        schedule: optim.stepDecay({ lr, every: halveEvery }),
         signal,
         stopWhen: earlyStopping === "none" ? undefined : train.earlyStopping({ metric: earlyStopping }),
         start,
@@ -181,7 +91,7 @@ class Session {
           this.#showTable(start);
         },
         onCompile: (done, total, kernel) => screen.compiling(done, total, kernel),
-        onProgress: (progress) => screen.progress(progress),
+        onProgress: (progress) => this.#show(progress),
         onLogits: this.#report.onLogits,
         onEpoch: async (entry, state, spent) => {
           seconds.push(spent);
@@ -202,7 +112,7 @@ class Session {
       const file = await this.#save(name, result.state).catch((error) => {
         throw this.#withLastSnapshot(error);
       });
-      await this.#report.end(false, result.state.log, this.run.model);
+      await this.#report.end(false, result.state.log, this.plan.model);
       screen.line(`Stopped at iteration ${result.state.iteration}. Go on with:`);
       screen.line(`  ${this.#resumeCommand(file)}`);
       return false;
@@ -211,7 +121,8 @@ class Session {
     else if (seconds.length === 0)
       screen.line(`The snapshot has all ${epochs} epochs already; --epoch sets more.`);
     if (seconds.length > 0) for (const line of summarize(this.#settings, seconds)) screen.line(line);
-    await this.#report.end(true, result.state.log, this.run.model);
+    const log = seconds.length > 0 ? await this.#judge(result.state.log, signal) : result.state.log;
+    await this.#report.end(true, log, this.plan.model);
     screen.line(`Log, report.html and snapshots are in ${shown(this.#options.out)}`);
     return true;
   }
@@ -230,6 +141,35 @@ class Session {
       screen.line(`  npm run cifar100 -- --recipe chainer-2016 ${source}binary.tar.gz`);
     }
     if (start) screen.line(`Resumed at iteration ${start.iteration}, after ${start.epoch} epochs`);
+  }
+
+  #show(progress: train.Progress): void {
+    const estimate = this.#screen.progress(progress);
+    this.#steps += 1;
+    if (this.#steps !== stepsUntilOutlook || !estimate) return;
+    for (const line of outlook(this.#settings, estimate.iterationsPerSecond)) this.#screen.line(line);
+  }
+
+  /** A recipe that judges its model by more than the images as they are does so once, after the last epoch. @returns the log with it */
+  async #judge(log: readonly train.LogEntry[], signal: AbortSignal): Promise<readonly train.LogEntry[]> {
+    const { model } = this.plan;
+    const judge = judged(this.#settings, model);
+    const last = log.at(-1);
+    if (judge === model || !last) return log;
+    this.#screen.line("Evaluating with test-time augmentation: six views of each image");
+    const began = performance.now();
+    const { batch } = this.#settings;
+    const { loss, accuracy } = await train.evaluate(judge, this.#set.test, { batch, signal });
+    const elapsed_time = last.elapsed_time + (performance.now() - began) / 1000;
+    const entry = { ...last, "augmented/main/loss": loss, "augmented/main/accuracy": accuracy, elapsed_time };
+    const whole = [...log.slice(0, -1), entry];
+    await this.#writeLog(whole);
+    const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+    this.#screen.line(
+      `Test accuracy: ${percent(accuracy)} with test-time augmentation, ${percent(last["validation/main/accuracy"])} plain, ` +
+        `after ${clock(elapsed_time)}`,
+    );
+    return whole;
   }
 
   #showTable(start: train.TrainState | undefined): void {
@@ -262,7 +202,7 @@ class Session {
   }
 
   async #save(name: string, state: train.TrainState): Promise<string> {
-    const snapshot = await train.captureRun(this.#gpu, this.run, state, { ...this.#settings });
+    const snapshot = await train.captureRun(this.#gpu, this.plan, state, { ...this.#settings });
     refuseDiverged(snapshot);
     return this.#snapshots?.save(name, snapshot) ?? name;
   }
@@ -286,14 +226,4 @@ class Session {
     if (device !== "auto") parts.push("--device", quoted(device));
     return parts.join(" ");
   }
-}
-
-/** A path as the user would type it. */
-function shown(path: string): string {
-  const near = relative(fromCallersFolder("."), path);
-  return near === "" ? "." : near.startsWith("..") ? path : near;
-}
-
-function quoted(path: string): string {
-  return /^[\w./\\:@%+,-]+$/.test(path) ? path : JSON.stringify(path);
 }

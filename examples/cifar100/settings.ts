@@ -1,6 +1,7 @@
 /** From options, recipe and perhaps a snapshot to the settings of a run. */
 import { train } from "wgrad";
 import { type DatasetName, datasetNames, type EarlyStopping, type Options, UsageError } from "./options.ts";
+import type { Normalization } from "./plan.ts";
 import { type RecipeName, recipeNames, recipes, type Settings } from "./recipes.ts";
 
 /** All that decides a run. */
@@ -14,12 +15,16 @@ export interface SavedSettings extends RunSettings {
   /** How many images of each set were used. */
   readonly trainImages: number;
   readonly testImages: number;
+  /** Of the images, where the recipe normalises them. */
+  readonly normalization?: Normalization;
 }
 
-/** The settings of a new run: the recipe's, and what the options say instead. */
+/** The settings of a new run: the recipe's, and what the options say instead. @throws UsageError */
 export function newSettings(options: Options, isSoftware: boolean): RunSettings {
   const recipe: RecipeName = options.recipe ?? (isSoftware ? "quick" : "chainer-2016");
   const preset = recipes[recipe];
+  if (preset.halveEvery === 0 && options.halveEvery !== undefined)
+    throw new UsageError(`--recipe ${recipe} has a schedule of its own; leave --halve-every out`);
   return {
     recipe,
     batch: options.batchsize ?? preset.batch,
@@ -48,7 +53,9 @@ export function resumedSettings(options: Options, saved: SavedSettings): SavedSe
     ["--test-limit", options.testLimit, saved.testLimit],
     ["--dataset", options.dataset, saved.dataset],
   ] as const;
-  for (const [name, wanted, was] of fixed) {
+  // A schedule over the whole run would have been another one from the start.
+  const epochs = [["--epoch", options.epoch, saved.epochs]] as const;
+  for (const [name, wanted, was] of saved.halveEvery === 0 ? [...fixed, ...epochs] : fixed) {
     if (wanted !== undefined && wanted !== was) {
       throw new UsageError(
         `${name} ${wanted} differs from the snapshot's ${was}; a resumed run keeps its settings: leave ${name} out`,
