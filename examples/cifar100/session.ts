@@ -1,8 +1,9 @@
 /** A training run from data to summary. */
-import { openGpu } from "./adapter.ts";
+
 import { join } from "node:path";
 import { type data, type Gpu, graphToDot, train } from "wgrad";
 import { type LatestSnapshot, type SnapshotFolder, writeFileWhole } from "wgrad/node";
+import { openGpu } from "./adapter.ts";
 import { type Console, clock } from "./console.ts";
 import { titleOf } from "./dataset.ts";
 import { describeMemory, memoryLimit } from "./memory.ts";
