@@ -1,5 +1,4 @@
 /** A training run from data to summary. */
-
 import { join } from "node:path";
 import { type data, type Gpu, graphToDot, train } from "wgrad";
 import { type LatestSnapshot, type SnapshotFolder, writeFileWhole } from "wgrad/node";
