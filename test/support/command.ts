@@ -1,4 +1,4 @@
-/** The `cifar100` command as a bundle that child processes run, as `npm run cifar100` does after its set-up. */
+/** The `cifar100` command, or another one, as a bundle that child processes run, as `npm run cifar100` does after its set-up. */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { homedir } from "node:os";
@@ -47,11 +47,11 @@ export class Command {
     this.bundle = bundle;
   }
 
-  /** @param root the checkout */
-  static async build(root: string): Promise<Command> {
+  /** @param root the checkout @param entry the command's file */
+  static async build(root: string, entry = "examples/cifar100/main.ts"): Promise<Command> {
     // Inside the checkout, so that the packages outside the bundle are found.
     const bundle = join(root, `node_modules/.cache/wgrad/command-${process.pid}-${Date.now()}.mjs`);
-    await bundleForNode(root, "examples/cifar100/main.ts", bundle);
+    await bundleForNode(root, entry, bundle);
     return new Command(bundle);
   }
 

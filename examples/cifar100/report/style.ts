@@ -76,6 +76,15 @@ button.sort { font: inherit; font-weight: 600; color: inherit; background: none;
 .sheet li { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 10px; margin-bottom: 4px; font-size: 0.875rem; }
 .sheet img { display: block; height: 40px; max-width: 100%; border-radius: 4px; }
 img { image-rendering: pixelated; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr)); gap: 28px 24px; }
+.picture { margin: 0; }
+.picture img { display: block; border-radius: 8px; margin-bottom: 6px; image-rendering: auto; }
+.picture h3 { color: var(--text); }
+.picture ol { margin: 4px 0 0; padding: 0; list-style: none; }
+.picture li { display: grid; grid-template-columns: 8.5em 1fr 4em; align-items: center; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
+.picture li:first-child { color: var(--text); font-weight: 600; }
+.picture .bar { width: auto; margin: 0; }
+.picture li > :last-child { text-align: right; }
 details { margin-top: 16px; }
 summary { cursor: pointer; margin-bottom: 8px; }
 @media (max-width: 600px) {
