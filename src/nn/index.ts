@@ -1,4 +1,5 @@
 /** `nn`: modules, layers, initial values, models. */
+export { LeakyReLU, Sigmoid, SiLU, Tanh } from "./activations.ts";
 export * as init from "./init.ts";
 export {
   type Initializer,
@@ -34,6 +35,7 @@ export { type VggFast, type VggFastOptions, vggFast } from "./models/vgg-fast.ts
 export { buffer, type ForwardOptions, Module, parameter } from "./module.ts";
 export { type WeightsAndBiases, weightsAndBiases } from "./parameter-groups.ts";
 export { AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d } from "./pooling.ts";
+export { fromPyTorch, type PyTorchOptions, type PyTorchState, toPyTorch } from "./pytorch.ts";
 export {
   decodeSafetensors,
   type EncodeSafetensorsOptions,
