@@ -1,4 +1,5 @@
 /** `wgrad/testing`: a gradient check for ops of one's own, and the float64 references that the kernels are tested against. */
+export * from "./kernels/adam.reference.ts";
 export * from "./kernels/augment.reference.ts";
 export * from "./kernels/average-pool.reference.ts";
 export * from "./kernels/batch-norm/batch-norm.reference.ts";
@@ -14,6 +15,7 @@ export * from "./kernels/finite.reference.ts";
 export * from "./kernels/gather.reference.ts";
 export * from "./kernels/gelu.reference.ts";
 export * from "./kernels/gemm/gemm.reference.ts";
+export * from "./kernels/gradient-norm.reference.ts";
 export * from "./kernels/lookahead.reference.ts";
 export * from "./kernels/max-pool.reference.ts";
 export * from "./kernels/reduce.reference.ts";

@@ -1,4 +1,5 @@
 /** The cases of every kernel family: tests and benchmarks loop over this list. */
+import { adamCases } from "./adam.cases.ts";
 import { augmentCases, translateCases } from "./augment.cases.ts";
 import { averagePoolCases } from "./average-pool.cases.ts";
 import { batchNormCases } from "./batch-norm/batch-norm.cases.ts";
@@ -16,8 +17,10 @@ import { finiteCases } from "./finite.cases.ts";
 import { gatherCases } from "./gather.cases.ts";
 import { geluCases } from "./gelu.cases.ts";
 import { gemmCases } from "./gemm/gemm.cases.ts";
+import { gradientNormCases } from "./gradient-norm.cases.ts";
 import { lookaheadCases } from "./lookahead.cases.ts";
 import { maxPoolCases } from "./max-pool.cases.ts";
+import { movingAverageCases } from "./moving-average.cases.ts";
 import { reduceCases } from "./reduce.cases.ts";
 import { reluCases } from "./relu.cases.ts";
 import { rngCases } from "./rng.cases.ts";
@@ -37,6 +40,9 @@ export const allCases: readonly KernelCase[] = [
   ...gatherCases,
   ...geluCases,
   ...gemmCases,
+  ...adamCases,
+  ...gradientNormCases,
+  ...movingAverageCases,
   ...lookaheadCases,
   ...reduceCases,
   ...reluCases,

@@ -10,19 +10,19 @@ export const lookaheadCases: KernelCase[] = counts.flatMap((count) =>
   (count === 257 ? [0, 0.3] : [0.3]).map((weight) => ({
     name: `lookahead_sync weight ${weight} [${count}]`,
     covers: [lookaheadSync],
-    inputs: () => ({ slow: noise(count, 1), fast: noise(count, 2), weight: Float32Array.of(weight) }),
-    outputs: { slow: count, fast: count },
+    inputs: () => ({ copy: noise(count, 1), live: noise(count, 2), weight: Float32Array.of(weight) }),
+    outputs: { copy: count, live: count },
     launch: (device, views) =>
       lookaheadSync(device, {
-        slow: view(views, "slow"),
-        fast: view(views, "fast"),
+        copy: view(views, "copy"),
+        live: view(views, "live"),
         weight: view(views, "weight"),
         n: Math.ceil(count / 4),
       }),
     reference: (inputs) => {
       const [w = 0] = Array.from(values(inputs, "weight"));
-      const slow = lookaheadReference(values(inputs, "slow"), values(inputs, "fast"), w);
-      return { slow, fast: slow };
+      const copy = lookaheadReference(values(inputs, "copy"), values(inputs, "live"), w);
+      return { copy, live: copy };
     },
     tolerance: { relative: 3 * 2 ** -24, why: "three roundings" },
     bench: count === vggParameters,

@@ -71,7 +71,7 @@ describe("lookahead", () => {
   it("passes rate and steps on to its optimiser", () => {
     const parameters = leaves([2, 3]);
     const inner = optim.sgd(parameters, { lr: 0.5 });
-    const outer = optim.lookahead(optim.lookahead(inner, { tensors: parameters }), { tensors: parameters });
+    const outer = optim.ema(optim.lookahead(inner, { tensors: parameters }), { tensors: parameters });
     expect(outer.lr).toBe(0.5);
     outer.lr = 0.25;
     expect(inner.lr).toBe(0.25);
@@ -93,6 +93,9 @@ describe("lookahead", () => {
       `[Error: [lookahead] parameters must be f32, but tensor [1] is i32]`,
     );
     const optimizer = optim.lookahead(inner, { tensors: [p], every: 1, decay: () => 2 });
+    expect(() => optim.lookahead(optimizer, { tensors: [p] })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [lookahead] is around another lookahead already; leave one out]`,
+    );
     expect(() => optimizer.advance(1)).toThrowErrorMatchingInlineSnapshot(
       `[Error: [lookahead] 'decay' must return from 0 to 1, but returned 2]`,
     );

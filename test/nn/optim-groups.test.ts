@@ -1,21 +1,21 @@
-/** Nesterov's rule and parameter groups, against PyTorch. */
-import { readFileSync } from "node:fs";
+/** Parameter groups, Nesterov's rule and Adam, against PyTorch. */
 import { describe, expect, it } from "vitest";
 import { mul, optim, sum, type Tensor } from "wgrad";
 import { noise } from "../../src/kernels/cases.ts";
 import { gpu } from "../support/gpu.ts";
 import { largestError } from "../support/numbers.ts";
 import { dispatchesOf, giveGradients, leaves, saved } from "../support/optim.ts";
+import fixture from "./fixtures/optim.json" with { type: "json" };
 
-/** What make_optim_fixtures.py writes: parameters after five steps in float64. */
-interface Fixture {
-  readonly sizes: number[];
-  readonly rates: number[];
-  readonly parameters: Readonly<Record<string, number[][]>>;
-}
-const fixture: Fixture = JSON.parse(readFileSync(new URL("./fixtures/optim.json", import.meta.url), "utf8"));
-
-const rules = { sgd: false, nesterov: true };
+/** Of fixtures/optim.json, with the settings of make_optim_fixtures.py. */
+const rules: Readonly<Record<string, (groups: optim.Parameters) => optim.Optimizer>> = {
+  sgd: (groups) => optim.sgd(groups, { lr: 1, momentum: 0.9, weightDecay: 0.01 }),
+  nesterov: (groups) => optim.sgd(groups, { lr: 1, momentum: 0.9, nesterov: true, weightDecay: 0.01 }),
+  adam: (groups) => optim.adam(groups, adamOptions),
+  adamw: (groups) => optim.adamw(groups, adamOptions),
+};
+const adamOptions = { lr: 1, betas: [0.8, 0.95], epsilon: 1e-6, weightDecay: 0.01 } as const;
+const parametersAfter: Readonly<Record<string, number[][]>> = fixture.parameters;
 
 /** The groups of the fixture: the first two parameters twice as fast, without decay. */
 function grouped(parameters: readonly Tensor[]): optim.ParameterGroup[] {
@@ -26,15 +26,10 @@ function grouped(parameters: readonly Tensor[]): optim.ParameterGroup[] {
 }
 
 describe("parameter groups", () => {
-  for (const [name, nesterov] of Object.entries(rules)) {
+  for (const [name, make] of Object.entries(rules)) {
     it.each(["eager", "recorded"])(`follow PyTorch's ${name} while the rate changes, %s`, async (mode) => {
       const parameters = leaves(fixture.sizes);
-      const optimizer = optim.sgd(grouped(parameters), {
-        lr: 1,
-        momentum: 0.9,
-        nesterov,
-        weightDecay: 0.01,
-      });
+      const optimizer = make(grouped(parameters));
       const gradients = parameters.map(({ size }) => gpu.tensor(new Float32Array(size), [size]));
       const learn = () => {
         parameters.forEach((p, k) => {
@@ -51,7 +46,7 @@ describe("parameter groups", () => {
         });
         step();
       }
-      for (const [k, want] of (fixture.parameters[name] ?? []).entries()) {
+      for (const [k, want] of (parametersAfter[name] ?? []).entries()) {
         // Five steps of five roundings each.
         expect(largestError((await parameters[k]?.data()) ?? [], want)).toBeLessThan(25 * 2 ** -24);
       }
@@ -129,8 +124,66 @@ describe("nesterov", () => {
     expect(nesterov.stateDict().settings).toMatchObject({ nesterov: true });
     nesterov.loadStateDict(await saved(nesterov.stateDict()));
     expect(() => nesterov.loadStateDict(plain.stateDict())).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [sgd] the state is of nesterov: false, but this optimiser's is true; make it with the same]`,
+      `[Error: [sgd] the state is of nesterov false, but this optimiser's is true; make it with the same]`,
     );
-    expect(() => plain.loadStateDict(nesterov.stateDict())).toThrow(/nesterov: true/);
+    expect(() => plain.loadStateDict(nesterov.stateDict())).toThrow(/of nesterov true/);
+  });
+});
+
+describe("adam", () => {
+  it("continues from its state with the same bits, its count of steps included", async () => {
+    const [whole, halves] = [leaves([5, 64]), leaves([5, 64])];
+    const step = (optimizer: optim.Optimizer, seed: number) => {
+      giveGradients(optimizer.parameters, seed);
+      optimizer.step();
+    };
+    const optimizer = optim.adamw(whole);
+    const before = optim.adamw(halves);
+    for (const seed of [10, 20, 30]) {
+      step(optimizer, seed);
+      step(before, seed);
+    }
+    const state = await saved(before.stateDict());
+    expect(Array.from(state.tensors.corrections?.data ?? [], (value) => value.toFixed(6))).toEqual([
+      (1 - 0.9 ** 3).toFixed(6),
+      (1 - 0.999 ** 3).toFixed(6),
+    ]);
+    const resumed = optim.adamw(halves, { lr: 7, betas: [0, 0] });
+    resumed.loadStateDict(state);
+    for (const seed of [40, 50]) {
+      step(optimizer, seed);
+      step(resumed, seed);
+    }
+    for (const [k, p] of whole.entries()) expect(await halves[k]?.data()).toEqual(await p.data());
+  });
+
+  it("has PyTorch's defaults", () => {
+    const defaults = { lr: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+    const parameters = leaves([2]);
+    expect(optim.adam(parameters).stateDict().settings).toEqual({
+      rule: "adam",
+      ...defaults,
+      weightDecay: 0,
+    });
+    expect(optim.adamw(parameters).stateDict().settings).toEqual({
+      rule: "adamw",
+      ...defaults,
+      weightDecay: 0.01,
+    });
+  });
+
+  it("says what is wrong", () => {
+    const parameters = leaves([2]);
+    expect(() => optim.adam(parameters, { betas: [0.9, 1] })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [adam] 'betas' must be at least 0 and below 1, but got 1]`,
+    );
+    expect(() => optim.adamw(parameters, { epsilon: -1 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [adamw] 'epsilon' must be a finite number, 0 or more, but got -1]`,
+    );
+    const adam = optim.adam(parameters);
+    const state = optim.sgd(parameters, { lr: 1 }).stateDict();
+    expect(() => adam.loadStateDict(state)).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [adam] the state is of rule "pytorch", but this optimiser's is "adam"; make it with the same]`,
+    );
   });
 });

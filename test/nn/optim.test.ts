@@ -208,7 +208,7 @@ describe("sgd", () => {
     const optimizer = optim.sgd([p], { lr: 1 });
     const chainer = optim.sgd(leaves([2]), { lr: 1, rule: "chainer" });
     expect(() => optimizer.loadStateDict(chainer.stateDict())).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [sgd] the state is of rule 'chainer', but this optimiser's is 'pytorch'; velocities differ]`,
+      `[Error: [sgd] the state is of rule "chainer", but this optimiser's is "pytorch"; make it with the same]`,
     );
     expect(() =>
       optimizer.loadStateDict(optim.sgd(leaves([3, 1]), { lr: 1 }).stateDict()),

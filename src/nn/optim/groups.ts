@@ -1,5 +1,6 @@
 /** Parameter groups: what of an optimiser's settings differs between parameters. */
 import { Tensor } from "../../tensor/tensor.ts";
+import { requireNotNegative } from "./checks.ts";
 
 /** Parameters with a rate and a decay of their own. */
 export interface ParameterGroup {
@@ -22,13 +23,7 @@ export function parameterGroups(op: string, parameters: Parameters): ParameterGr
   const groupOf = new Map<Tensor, number>();
   return groups.map((group, index) => {
     const { lrScale = 1, weightDecay = 0 } = group;
-    for (const [name, value] of Object.entries({ lrScale, weightDecay })) {
-      if (!(Number.isFinite(value) && value >= 0)) {
-        throw new Error(
-          `[${op}] '${name}' of group ${index} must be a finite number, 0 or more, but got ${value}`,
-        );
-      }
-    }
+    requireNotNegative(op, { lrScale, weightDecay }, ` of group ${index}`);
     for (const tensor of group.parameters) {
       const other = groupOf.get(tensor) ?? index;
       if (other !== index) {

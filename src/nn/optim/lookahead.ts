@@ -1,10 +1,7 @@
 import { lookaheadSync } from "../../kernels/lookahead.ts";
-import type { Gpu } from "../../tensor/gpu.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { loadTensors, matchTensors, type StateDict } from "../state.ts";
+import { CopyingOptimizer } from "./copying-optimizer.ts";
 import type { Optimizer, OptimizerState, OptimizerStateValues } from "./optimizer.ts";
-import { checkTensor, zerosLike } from "./parameter-arena.ts";
-import { joinRows } from "./ranges.ts";
 
 export interface LookaheadOptions {
   /** What is looked ahead with: parameters, and running statistics if there are any. Each once, f32. */
@@ -33,11 +30,10 @@ export function lookahead(optimizer: Optimizer, options: LookaheadOptions): Look
   return new Lookahead(optimizer, options);
 }
 
-export class Lookahead implements Optimizer {
-  readonly #optimizer: Optimizer;
-  readonly #copies: readonly Copy[];
+export class Lookahead extends CopyingOptimizer {
   readonly #every: number;
   readonly #decay: (progress: number) => number;
+  /** What the kernel reads. */
   readonly #weight: Tensor;
   #steps = 0;
 
@@ -45,116 +41,43 @@ export class Lookahead implements Optimizer {
   constructor(optimizer: Optimizer, { tensors, every = 5, decay = () => 0.5 }: LookaheadOptions) {
     if (!Number.isSafeInteger(every) || every < 1)
       throw new Error(`[lookahead] 'every' must be a positive integer, but got ${every}`);
-    const [first] = tensors;
-    if (!first)
-      throw new Error("[lookahead] got no tensors; pass model.parameters() and its running statistics");
-    const { gpu } = first;
-    for (const tensor of tensors) checkTensor("lookahead", tensor, gpu);
-    this.#optimizer = optimizer;
-    this.#copies = copies(gpu, [...new Set(tensors)]);
+    super("lookahead", "slow", optimizer, tensors);
     this.#every = every;
     this.#decay = decay;
-    this.#weight = gpu.tensor([0], [1], { name: "lookahead" }).keep();
+    this.#weight = this.gpu.tensor([0], [1], { name: "lookahead" }).keep();
   }
 
-  get parameters(): readonly Tensor[] {
-    return this.#optimizer.parameters;
-  }
-  get lr(): number {
-    return this.#optimizer.lr;
-  }
-  set lr(lr: number) {
-    this.#optimizer.lr = lr;
-  }
-
-  /** A fast step; `advance` follows. */
-  step(): void {
-    this.#optimizer.step();
-  }
-
-  advance(progress: number): void {
-    this.#weight.device.refuseWhileRecording(
-      "lookahead",
-      "call advance() between the calls of a recorded step",
-    );
-    this.#optimizer.advance?.(progress);
+  override advance(progress: number): void {
+    const reason = "call advance() between the calls of a recorded step";
+    this.gpu.device.refuseWhileRecording("lookahead", reason);
+    super.advance(progress);
     this.#steps += 1;
     if (this.#steps % this.#every === 0) this.#synchronise(1 - this.#decay(progress));
     else if (progress >= 1) this.#synchronise(0);
   }
 
   /** The inner optimiser's, `lookaheadSteps`, and the slow copies as `slow.INDEX`. */
-  stateDict(): OptimizerState {
-    const { settings, tensors } = this.#optimizer.stateDict();
-    return {
-      settings: { ...settings, lookaheadSteps: this.#steps },
-      tensors: { ...tensors, ...this.#slowByName },
-    };
+  override stateDict(): OptimizerState {
+    const { settings, tensors } = super.stateDict();
+    return { settings: { ...settings, lookaheadSteps: this.#steps }, tensors };
   }
 
-  loadStateDict({ settings, tensors }: OptimizerStateValues): void {
+  override loadStateDict({ settings, tensors }: OptimizerStateValues): void {
     const { lookaheadSteps, ...inner } = settings;
     if (!(Number.isSafeInteger(lookaheadSteps) && Number(lookaheadSteps) >= 0)) {
       throw new Error(
         `[lookahead] the state must hold 'lookaheadSteps', but got ${lookaheadSteps}; it's of a run without lookahead`,
       );
     }
-    const targets = this.#slowByName;
-    const entries = Object.entries(tensors);
-    const pick = (isSlow: boolean) =>
-      Object.fromEntries(entries.filter(([name]) => name.startsWith("slow.") === isSlow));
-    const slow = pick(true);
-    matchTensors("lookahead.loadStateDict", targets, slow);
-    this.#optimizer.loadStateDict({ settings: inner, tensors: pick(false) });
-    loadTensors("lookahead.loadStateDict", targets, slow);
+    super.loadStateDict({ settings: inner, tensors });
     this.#steps = Number(lookaheadSteps);
   }
 
-  get #slowByName(): StateDict {
-    return Object.fromEntries(this.#copies.map(({ name, slow }) => [name, slow]));
+  #synchronise(part: number): void {
+    if (!(part >= 0 && part <= 1))
+      throw new Error(`[lookahead] 'decay' must return from 0 to 1, but returned ${1 - part}`);
+    const weight = this.#weight;
+    weight.write([part]);
+    for (const { views, n } of this.takeRanges()) lookaheadSync(this.gpu.device, { ...views, weight, n });
   }
-
-  #synchronise(weight: number): void {
-    if (!(weight >= 0 && weight <= 1))
-      throw new Error(`[lookahead] 'decay' must return from 0 to 1, but returned ${1 - weight}`);
-    const { device } = this.#weight;
-    this.#weight.write([weight]);
-    const rows = this.#copies.map(({ slow, fast }) => ({
-      views: { slow: slow.storage, fast: fast.storage },
-      group: 0,
-    }));
-    for (const { views, n } of joinRows(rows)) lookaheadSync(device, { ...views, weight: this.#weight, n });
-    for (const { slow, fast } of this.#copies) {
-      slow.storage.version += 1;
-      fast.storage.version += 1;
-    }
-  }
-}
-
-interface Copy {
-  /** By the place in the list that was given. */
-  readonly name: string;
-  readonly slow: Tensor;
-  readonly fast: Tensor;
-}
-
-/** Copies of the tensors, laid out in the order of the tensors in memory, so that neighbours have neighbours as copies. */
-function copies(gpu: Gpu, tensors: readonly Tensor[]): Copy[] {
-  const buffers = [...new Set(tensors.map(({ buffer }) => buffer))];
-  const ordered = tensors
-    .map((fast, index) => ({ fast, name: `slow.${index}` }))
-    .sort(
-      ({ fast: a }, { fast: b }) =>
-        buffers.indexOf(a.buffer) - buffers.indexOf(b.buffer) || a.byteOffset - b.byteOffset,
-    );
-  const slows = zerosLike(
-    gpu,
-    ordered.map(({ fast }) => fast),
-    "slow",
-  );
-  return ordered.flatMap(({ fast, name }, index) => {
-    const slow = slows[index];
-    if (slow) gpu.device.stream.copy(fast, slow);
-    return slow ? [{ name, slow, fast }] : [];
-  });
 }

@@ -1,10 +1,8 @@
 import { sgdNesterovStep, sgdStep } from "../../kernels/sgd.ts";
-import { observeUpdates } from "../../tensor/tape.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
-import { loadTensors } from "../state.ts";
-import type { ParameterGroup, Parameters } from "./groups.ts";
-import type { Optimizer, OptimizerState, OptimizerStateValues } from "./optimizer.ts";
-import { ParameterArena } from "./parameter-arena.ts";
+import { ArenaOptimizer, type Rule, type RuleSettings } from "./arena-optimizer.ts";
+import { requireNotNegative } from "./checks.ts";
+import type { Parameters } from "./groups.ts";
+import type { Range } from "./ranges.ts";
 
 export type SgdRule = "pytorch" | "chainer";
 
@@ -42,127 +40,51 @@ export function sgd(parameters: Parameters, options: SgdOptions): Sgd {
   return new Sgd(parameters, options);
 }
 
-interface Settings {
-  readonly rule: SgdRule;
-  readonly lr: number;
-  readonly momentum: number;
-  readonly nesterov: boolean;
-  readonly weightDecay: number;
-}
+type Settings = RuleSettings & Readonly<Required<SgdOptions>>;
 
-export class Sgd implements Optimizer {
-  readonly #arena: ParameterArena;
-  readonly #velocity: readonly Tensor[];
-  /** What the kernel reads, a row a group: on the GPU, so that a recorded step sees changes. */
-  readonly #coefficients: Tensor;
-  #settings: Settings;
+const rule: Rule<Settings, "velocity"> = {
+  op: "sgd",
+  memory: { velocity: "velocity" },
+  check,
+  coefficients: (settings, { lrScale, weightDecay }) => {
+    const lr = settings.lr * lrScale;
+    return [settings.momentum, weightDecay, ...(settings.rule === "pytorch" ? [1, -lr] : [-lr, 1])];
+  },
+};
 
+export class Sgd extends ArenaOptimizer<Settings, "velocity"> {
   /** See `sgd`. */
   constructor(parameters: Parameters, options: SgdOptions) {
-    const { lr, momentum = 0, nesterov = false, weightDecay = 0, rule = "pytorch" } = options;
-    this.#settings = checked({ rule, lr, momentum, nesterov, weightDecay });
-    this.#arena = new ParameterArena("sgd", parameters);
-    this.#velocity = this.#arena.zerosLike("velocity");
-    const { gpu, groups } = this.#arena;
-    const rows = coefficients(this.#settings, groups);
-    this.#coefficients = gpu.tensor(rows, [groups.length, 4], { name: "sgd" }).keep();
+    const { lr, momentum = 0, nesterov = false, weightDecay = 0, rule: name = "pytorch" } = options;
+    super(rule, parameters, { rule: name, lr, momentum, nesterov, weightDecay });
   }
 
-  get parameters(): readonly Tensor[] {
-    return this.#arena.parameters;
-  }
-  get lr(): number {
-    return this.#settings.lr;
-  }
-  set lr(lr: number) {
-    this.#set({ ...this.#settings, lr });
-  }
   get momentum(): number {
-    return this.#settings.momentum;
+    return this.settings.momentum;
   }
   get nesterov(): boolean {
-    return this.#settings.nesterov;
-  }
-  get weightDecay(): number {
-    return this.#settings.weightDecay;
+    return this.settings.nesterov;
   }
   get rule(): SgdRule {
-    return this.#settings.rule;
+    return this.settings.rule;
   }
 
-  step(): void {
-    const { device } = this.#arena.gpu;
-    const launch = this.nesterov ? sgdNesterovStep : sgdStep;
-    const coefficients = this.#coefficients;
-    for (const { views, n, group } of this.#arena.takeUpdates({ velocity: this.#velocity })) {
-      launch(device, { ...views, coefficients, n, group });
-    }
-    observeUpdates("'sgd'", [...this.parameters, ...this.#velocity]);
-  }
-
-  /** Settings, groups' own left out, and the velocity of each parameter as `velocity.INDEX`. */
-  stateDict(): OptimizerState {
-    const { nesterov, ...settings } = this.#settings;
-    return {
-      settings: nesterov ? { ...settings, nesterov } : settings,
-      tensors: Object.fromEntries(this.#velocity.map((tensor) => [tensor.name, tensor])),
-    };
-  }
-
-  loadStateDict({ settings, tensors }: OptimizerStateValues): void {
-    const { rule, lr, momentum, weightDecay, nesterov = false } = settings;
-    if (rule !== this.rule) {
-      throw new Error(
-        `[sgd] the state is of rule '${rule}', but this optimiser's is '${this.rule}'; velocities differ`,
-      );
-    }
-    if (nesterov !== this.nesterov) {
-      throw new Error(
-        `[sgd] the state is of nesterov: ${nesterov}, but this optimiser's is ${this.nesterov}; make it with the same`,
-      );
-    }
-    const next = checked({
-      ...this.#settings,
-      lr: Number(lr),
-      momentum: Number(momentum),
-      weightDecay: Number(weightDecay),
-    });
-    loadTensors("sgd.loadStateDict", this.stateDict().tensors, tensors);
-    this.#set(next);
-  }
-
-  #set(settings: Settings): void {
-    const { lr, momentum, weightDecay } = checked(settings);
-    const now = this.#settings;
-    // A write submits what was encoded so far, so the same value again shouldn't cost one.
-    if (lr === now.lr && momentum === now.momentum && weightDecay === now.weightDecay) return;
-    this.#coefficients.device.refuseWhileRecording("sgd", "set 'lr' between the calls of a recorded step");
-    this.#settings = settings;
-    this.#coefficients.write(coefficients(settings, this.#arena.groups));
+  protected update(ranges: readonly Range<"parameter" | "gradient" | "velocity">[]): void {
+    const { coefficients, nesterov } = this;
+    const launch = nesterov ? sgdNesterovStep : sgdStep;
+    for (const { views, n, group } of ranges)
+      launch(coefficients.device, { ...views, coefficients, n, group });
   }
 }
 
-function coefficients(settings: Settings, groups: readonly ParameterGroup[]): number[] {
-  const { rule, momentum } = settings;
-  return groups.flatMap(({ lrScale = 1, weightDecay = settings.weightDecay }) => {
-    const lr = settings.lr * lrScale;
-    return [momentum, weightDecay, ...(rule === "pytorch" ? [1, -lr] : [-lr, 1])];
-  });
-}
-
-function checked(settings: Settings): Settings {
-  const { rule, lr, momentum, nesterov, weightDecay } = settings;
+function check({ rule, lr, momentum, nesterov, weightDecay }: Settings): void {
   if (rule !== "pytorch" && rule !== "chainer")
     throw new Error(`[sgd] 'rule' must be "pytorch" or "chainer", but got ${JSON.stringify(rule)}`);
-  for (const [name, value] of Object.entries({ lr, weightDecay })) {
-    if (!(Number.isFinite(value) && value >= 0))
-      throw new Error(`[sgd] '${name}' must be a finite number, 0 or more, but got ${value}`);
-  }
+  requireNotNegative("sgd", { lr, weightDecay });
   if (!(momentum >= 0 && momentum < 1))
     throw new Error(`[sgd] 'momentum' must be at least 0 and below 1, but got ${momentum}`);
   if (nesterov && rule === "chainer")
     throw new Error(`[sgd] 'nesterov' goes with rule "pytorch" only; leave 'rule' out, or nesterov`);
   if (nesterov && momentum === 0)
     throw new Error("[sgd] 'nesterov' needs a momentum above 0, but got 0; set it, or leave nesterov out");
-  return settings;
 }
