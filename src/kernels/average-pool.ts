@@ -17,10 +17,21 @@ import type { Device } from "../gpu/device.ts";
 import { kernel, wgsl } from "../gpu/kernel.ts";
 
 const params = {
-  ...{ n: "u32", columns: "i32", counts_padding: "u32" },
-  ...{ height: "i32", width: "i32", out_height: "i32", out_width: "i32" },
-  ...{ step_h: "i32", over_h: "i32", extent_h: "i32", padding_h: "i32" },
-  ...{ step_w: "i32", over_w: "i32", extent_w: "i32", padding_w: "i32" },
+  n: "u32",
+  counts_padding: "u32",
+  columns: "i32",
+  height: "i32",
+  width: "i32",
+  out_height: "i32",
+  out_width: "i32",
+  step_h: "i32",
+  over_h: "i32",
+  extent_h: "i32",
+  padding_h: "i32",
+  step_w: "i32",
+  over_w: "i32",
+  extent_w: "i32",
+  padding_w: "i32",
 } as const;
 
 /** `axis_h()` and `axis_w()`; of an axis, what window `o` covers, which windows cover pixel `p`, and how many pixels a window's mean is over. */

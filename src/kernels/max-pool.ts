@@ -53,8 +53,12 @@ const extents = {
  */
 const anyWindow = {
   params: {
-    ...{ size_h: "u32", size_w: "u32", stride_h: "u32", stride_w: "u32" },
-    ...{ padding_h: "u32", padding_w: "u32" },
+    size_h: "u32",
+    size_w: "u32",
+    stride_h: "u32",
+    stride_w: "u32",
+    padding_h: "u32",
+    padding_w: "u32",
   },
   constants: {},
   start: wgsl`
