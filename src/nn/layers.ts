@@ -11,6 +11,7 @@ import { matmul } from "../tensor/ops/matmul.ts";
 import { type MaxPool2dOptions, maxPool2d } from "../tensor/ops/max-pool2d.ts";
 import { relu } from "../tensor/ops/relu.ts";
 import { reshape } from "../tensor/ops/reshape.ts";
+import type { Extents } from "../tensor/ops/windows.ts";
 import type { Rng } from "../tensor/rng.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -46,36 +47,55 @@ export interface Conv2dLayerOptions {
   /** Output channels. */
   readonly out: number;
   /** Extent of the window, or `[height, width]`. */
-  readonly size: number | readonly [height: number, width: number];
-  readonly stride?: number;
-  readonly padding?: number | readonly [height: number, width: number];
+  readonly size: Extents;
+  readonly stride?: Extents;
+  readonly padding?: Extents;
+  readonly dilation?: Extents;
+  /** Of the channels; both counts are multiples of it. 1 by default, `in` for a depthwise convolution. */
+  readonly groups?: number;
   /** Whether a bias is added; true by default. */
   readonly bias?: boolean;
   /** Of the weight; by default `leCunNormal` from the GPU's own stream. The bias starts at 0. */
   readonly init?: Initializer;
 }
 
-/** `conv2d` with `weight` `[out, Kh, Kw, in]` and, unless `bias: false`, `bias` `[out]`. */
+/** `conv2d` with `weight` `[out, Kh, Kw, in / groups]` and, unless `bias: false`, `bias` `[out]`. */
 export class Conv2d extends Module {
   readonly weight: Tensor;
   readonly bias?: Tensor;
-  readonly stride: number;
-  readonly padding: number | readonly [height: number, width: number];
+  readonly stride: Extents;
+  readonly padding: Extents;
+  readonly dilation: Extents;
+  readonly groups: number;
 
   constructor(gpu: Gpu, options: Conv2dLayerOptions) {
     super();
-    const { in: inputs, out, size, stride = 1, padding = 0, bias = true, init } = options;
+    const {
+      in: inputs,
+      out,
+      size,
+      stride = 1,
+      padding = 0,
+      dilation = 1,
+      groups = 1,
+      bias = true,
+      init,
+    } = options;
     const [height, width] = typeof size === "number" ? [size, size] : size;
-    checkCounts("Conv2d", { in: inputs, out, height, width });
-    this.weight = weightOf(gpu, [out, height, width, inputs], init);
+    checkCounts("Conv2d", { in: inputs, out, height, width, groups });
+    const depth = inputs / groups;
+    checkCounts("Conv2d", { "in / groups": depth, "out / groups": out / groups });
+    this.weight = weightOf(gpu, [out, height, width, depth], init);
     if (bias) this.bias = parameter(gpu.zeros([out], { name: "bias" }));
     this.stride = stride;
     this.padding = padding;
+    this.dilation = dilation;
+    this.groups = groups;
   }
 
   forward(x: Tensor): Tensor {
-    const { bias, stride, padding } = this;
-    return conv2d(x, this.weight, { bias, stride, padding });
+    const { bias, stride, padding, dilation, groups } = this;
+    return conv2d(x, this.weight, { bias, stride, padding, dilation, groups });
   }
 }
 

@@ -1,6 +1,6 @@
 /** conv2d: the cases from the field, gradients, old memory, messages. Shapes are covered by the kernels' cases. */
 import { describe, expect, it } from "vitest";
-import { conv2d, type Tensor } from "wgrad";
+import { conv2d, nn, type Tensor } from "wgrad";
 import { noise } from "../../src/kernels/cases.ts";
 import { channelSumReference } from "../../src/kernels/channel-sum.reference.ts";
 import {
@@ -105,6 +105,25 @@ describe("conv2d", () => {
     });
   }
 
+  it("takes the same kernels for a dense convolution, however its options are written", async () => {
+    const x = gpu.tensor(noise(2 * 9 * 7 * 8), [2, 9, 7, 8]);
+    const weight = gpu.tensor(noise(12 * 9 * 8, 2), [12, 3, 3, 8]);
+    const plainly = await values(conv2d(x, weight, { stride: 2, padding: 1 }));
+    const options = { stride: [2, 2], padding: [1, 1], dilation: [1, 1], groups: 1 } as const;
+    expect(await values(conv2d(x, weight, options))).toEqual(plainly);
+  });
+
+  it("is a layer with groups and dilation, too", () => {
+    const layer = new nn.Conv2d(gpu, { in: 6, out: 9, size: 3, stride: [1, 2], dilation: 2, groups: 3 });
+    expect(layer.weight.shape).toEqual([9, 3, 3, 2]);
+    expect(layer.forward(gpu.zeros([1, 8, 9, 6])).shape).toEqual([1, 4, 3, 9]);
+    expect(
+      () => new nn.Conv2d(gpu, { in: 6, out: 9, size: 3, groups: 2 }),
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [Conv2d] 'out / groups' must be a positive integer, but got 4.5]`,
+    );
+  });
+
   it("computes only the gradients that are needed", async () => {
     const x = gpu.tensor([1, 2, 3, 4], [1, 2, 2, 1]);
     const weight = gpu.tensor([1], [1, 1, 1, 1], { requiresGrad: true });
@@ -127,16 +146,16 @@ describe("conv2d", () => {
       `[Error: [conv2d] 'weight' must be [Co, Kh, Kw, Ci], but got [128, 64]; reshape it]`,
     );
     expect(() => conv2d(x, weight, { stride: 0 })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [conv2d] 'stride' must be a positive integer, but got 0]`,
+      `[Error: [conv2d] 'stride' must be a positive integer or two of them, but got 0]`,
     );
     expect(() => conv2d(x, weight, { stride: 1.5 })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [conv2d] 'stride' must be a positive integer, but got 1.5]`,
+      `[Error: [conv2d] 'stride' must be a positive integer or two of them, but got 1.5]`,
     );
     expect(() => conv2d(x, weight, { padding: -1 })).toThrowErrorMatchingInlineSnapshot(
       `[Error: [conv2d] 'padding' must be a non-negative integer or two of them, but got -1]`,
     );
     expect(() => conv2d(x, weight, { padding: [1, Number.NaN] })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [conv2d] 'padding' must be a non-negative integer or two of them, but got [1,null]]`,
+      `[Error: [conv2d] 'padding' must be a non-negative integer or two of them, but got [1, NaN]]`,
     );
     expect(() => conv2d(small, weight)).toThrowErrorMatchingInlineSnapshot(
       `[Error: [conv2d] the 3x3 window of 'weight' [128, 3, 3, 64] is larger than x [1, 2, 2, 64] padded to 2x2: there is no output; use more padding or a smaller window]`,
@@ -149,6 +168,18 @@ describe("conv2d", () => {
     );
     expect(() => conv2d(x, weight, { bias: gpu.zeros([128, 1]) })).toThrowErrorMatchingInlineSnapshot(
       `[Error: [conv2d] 'bias' must be [128], one value an output channel of 'weight' [128, 3, 3, 64], but got [128, 1]]`,
+    );
+    expect(() => conv2d(x, weight, { dilation: [0, 1] })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [conv2d] 'dilation' must be a positive integer or two of them, but got [0, 1]]`,
+    );
+    expect(() => conv2d(x, weight, { padding: 6, dilation: 14 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [conv2d] the 3x3 window of 'weight' [128, 3, 3, 64], dilated to 29x29, is larger than x [32, 16, 16, 64] padded to 28x28: there is no output; use more padding or a smaller window]`,
+    );
+    expect(() => conv2d(x, weight, { groups: 3 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [conv2d] 'groups' must be a positive integer that divides the 64 channels of x [32, 16, 16, 64] and the 128 of 'weight' [128, 3, 3, 64], but got 3]`,
+    );
+    expect(() => conv2d(x, weight, { groups: 64 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [conv2d] 'weight' must have 1 input channels to match x [32, 16, 16, 64] in 64 groups, but got [128, 3, 3, 64]; its layout is [Co, Kh, Kw, Ci / groups], that of x [N, H, W, Ci]]`,
     );
     const labels = gpu.tensor(new Int32Array(4), [1, 2, 2, 1]);
     expect(() => conv2d(labels, weight)).toThrowErrorMatchingInlineSnapshot(

@@ -83,6 +83,21 @@ const cases: [string, (...inputs: Tensor[]) => Tensor, () => Tensor[]][] = [
   ["globalAvgPool2d", globalAvgPool2d, () => [random([2, 3, 4, 3])]],
   ["matmul", (a, b) => matmul(a, b, { transposeB: true }), () => [random([5, 67]), random([3, 67], 2)]],
   ["conv2d", (x, w) => conv2d(x, w, { padding: 1 }), () => [random([1, 5, 5, 2]), random([3, 3, 3, 2], 2)]],
+  [
+    "conv2d, depthwise",
+    (x, w) => conv2d(x, w, { padding: 1, stride: [1, 2], groups: 4 }),
+    () => [random([2, 5, 6, 4]), random([4, 3, 3, 1], 2)],
+  ],
+  [
+    "conv2d, depthwise, two outputs an input",
+    (x, w) => conv2d(x, w, { padding: 1, groups: 3 }),
+    () => [random([2, 5, 6, 3]), random([6, 3, 2, 1], 2)],
+  ],
+  [
+    "conv2d in groups, dilated",
+    (x, w) => conv2d(x, w, { padding: [1, 2], stride: [2, 1], dilation: [1, 2], groups: 2 }),
+    () => [random([2, 5, 6, 4]), random([6, 3, 3, 2], 2)],
+  ],
   ["a softmax by hand", softmax, () => [random([3, 5])]],
 ];
 

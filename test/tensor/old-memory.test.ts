@@ -48,13 +48,19 @@ const leaf = (shape: readonly number[], seed: number) =>
 const rowOf = (x: Tensor) => mean(x, { axes: [0, 1] });
 const simple = (name: string, op: (x: Tensor) => Tensor): Row => [name, [3, 5, 7], () => ({ op })];
 
-const convolution = (n: number, extent: number, ci: number, co: number, options = {}): Row => {
+const convolution = (
+  n: number,
+  extent: number,
+  ci: number,
+  co: number,
+  options: wgrad.Conv2dOptions = {},
+): Row => {
   const shape = [n, extent, extent, ci];
   return [
     `conv2d ${shape} to ${co} channels ${JSON.stringify(options)}`,
     shape,
     () => {
-      const [weight, bias] = [leaf([co, 3, 3, ci], 1), leaf([co], 2)];
+      const [weight, bias] = [leaf([co, 3, 3, ci / (options.groups ?? 1)], 1), leaf([co], 2)];
       return { op: (x) => conv2d(x, weight, { bias, ...options }), others: [weight, bias] };
     },
   ];
@@ -173,6 +179,9 @@ const rows: readonly Row[] = [
   ),
   ...channelCounts.map((channels) => convolution(2, 4, channels, 9 - channels, { padding: 1 })),
   convolution(2, 6, 3, 4, { stride: 2 }),
+  convolution(2, 6, 4, 4, { stride: [1, 2], groups: 4 }),
+  convolution(2, 6, 3, 6, { padding: 1, groups: 3 }),
+  convolution(2, 7, 4, 6, { dilation: 2, groups: 2 }),
   ...channelCounts.map(pooling),
   ...[3, 4].flatMap((channels): Row[] => [
     pooled("maxPool2d padded", channels, (x) => maxPool2d(x, { size: 3, stride: 2, padding: 1 })),

@@ -15,11 +15,20 @@ import {
   conv2dConfigurations,
   conv2dForward,
   type DirectConfiguration,
+  generalConfigurations,
 } from "./conv2d.ts";
 import { type Layer, recordLayers, vggLayers } from "./layers.cases.ts";
 import { padChannels, unpadChannels } from "./pack.ts";
 import { conv2dForwardPlain, conv2dInputGradPlain, conv2dWeightGradPlain } from "./plain.ts";
-import { type Conv2dShape, outputExtents, sizesOf } from "./shape.ts";
+import {
+  type AnyConv2dShape,
+  type Conv2dShape,
+  type GeneralConv2dShape,
+  generalShape,
+  isDepthwise,
+  outputExtents,
+  sizesOf,
+} from "./shape.ts";
 import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled } from "./tiled.ts";
 import { launchForwardWindows, launchWeightGradWindows } from "./windows.ts";
 import {
@@ -87,9 +96,9 @@ function directTolerance(terms: number): Tolerance {
 
 type Tolerance = Exclude<KernelCase["tolerance"], "exact">;
 
-interface Variant {
+interface Variant<Shape = Conv2dShape> {
   readonly title: string;
-  readonly launch: Conv2dConfiguration;
+  readonly launch: Conv2dConfiguration<Shape>;
   readonly skip: (device: Device) => string | undefined;
   /** From the number of terms of a sum. */
   readonly tolerance: (terms: number) => Tolerance;
@@ -103,23 +112,33 @@ const direct = (configuration: DirectConfiguration): Variant => ({
   tolerance: directTolerance,
 });
 
-function conv2dCases(variant: Variant, shape: Conv2dShape, bench: boolean): KernelCase[] {
+function conv2dCases<Shape extends AnyConv2dShape>(
+  variant: Variant<Shape>,
+  shape: Shape,
+  bench: boolean,
+): KernelCase[] {
   const { title, launch, tolerance } = variant;
-  const { n, h, w, ci, co, kh, kw, stride, paddingH, paddingW } = shape;
+  const { n, h, w, ci, co, kh, kw, paddingH, paddingW } = shape;
+  const { strideH, strideW, dilationH, dilationW, groups } = generalShape(shape);
+  const depth = ci / groups;
   const { ho, wo } = outputExtents(shape);
   const sizes = sizesOf(shape);
-  // Kernels generated for each tile aren't exported and need no entry.
-  const padding = ci % 4 === 0 || co % 4 === 0 ? [] : [padChannels, unpadChannels];
+  // Kernels generated for each tile or row of taps aren't exported and need no entry.
+  const padding = ci % 4 === 0 || co % 4 === 0 || groups > 1 ? [] : [padChannels, unpadChannels];
   const work = {
     skip: variant.skip,
     bench,
-    flops: 2 * sizes.y * kh * kw * ci,
+    flops: 2 * sizes.y * kh * kw * depth,
     bytes: 4 * (sizes.x + sizes.weight + sizes.y),
   };
   const layer = `${ci}->${co} @ ${h}x${w}, ${kh}x${kw}`;
   const cell = (column: string) => (variant.chosen ? { chosen: { row: layer, column } } : {});
-  const geometry = `stride ${stride} padding [${paddingH}, ${paddingW}]`;
-  const text = `[${n}, ${h}, ${w}, ${ci}] * [${co}, ${kh}, ${kw}, ${ci}] ${geometry}`;
+  const steps =
+    "groups" in shape
+      ? `[${strideH}, ${strideW}] dilation [${dilationH}, ${dilationW}] groups ${groups}`
+      : `${strideH}`;
+  const geometry = `stride ${steps} padding [${paddingH}, ${paddingW}]`;
+  const text = `[${n}, ${h}, ${w}, ${ci}] * [${co}, ${kh}, ${kw}, ${depth}] ${geometry}`;
   return [
     {
       name: `conv2d_forward ${title} ${text}`,
@@ -137,7 +156,7 @@ function conv2dCases(variant: Variant, shape: Conv2dShape, bench: boolean): Kern
       reference: (inputs) => ({
         y: conv2dForwardReference(values(inputs, "x"), values(inputs, "weight"), shape),
       }),
-      tolerance: tolerance(kh * kw * ci),
+      tolerance: tolerance(kh * kw * depth),
       ...cell("forward"),
       ...work,
     },
@@ -157,7 +176,7 @@ function conv2dCases(variant: Variant, shape: Conv2dShape, bench: boolean): Kern
       reference: (inputs) => ({
         dx: conv2dInputGradReference(values(inputs, "dy"), values(inputs, "weight"), shape),
       }),
-      tolerance: tolerance(kh * kw * co),
+      tolerance: tolerance((kh * kw * co) / groups),
       ...cell("input gradient"),
       ...work,
     },
@@ -286,7 +305,55 @@ const pairShapes = [
   shapeOf([33, 2, 2, 8, 4, 3, 3, 1, 1, 1]),
 ];
 
+type Pair = readonly [height: number, width: number];
+
+const general = (
+  [n, h, w, ci]: readonly [number, number, number, number],
+  [co, kh, kw]: readonly [number, number, number],
+  groups: number,
+  stride: Pair = [1, 1],
+  dilation: Pair = [1, 1],
+  padding: Pair = [kh >> 1, kw >> 1],
+): GeneralConv2dShape => ({
+  ...{ n, h, w, ci, co, kh, kw, groups, strideH: stride[0], strideW: stride[1] },
+  ...{ dilationH: dilation[0], dilationW: dilation[1], paddingH: padding[0], paddingW: padding[1] },
+});
+
+/** Dilation, groups, strides that differ; depthwise with and without fours of channels, several outputs an input, gaps between windows. */
+const generalShapes: readonly GeneralConv2dShape[] = [
+  general([2, 7, 5, 3], [5, 3, 2], 1, [2, 1]),
+  general([1, 9, 8, 4], [7, 3, 3], 1, [1, 1], [2, 3], [2, 3]),
+  general([2, 8, 7, 6], [9, 3, 3], 3, [1, 2], [2, 1], [1, 2]),
+  general([3, 5, 6, 8], [12, 2, 3], 4, [3, 1], [1, 2], [0, 4]),
+  general([1, 1, 1, 1], [1, 1, 1], 1, [1, 1], [5, 5]),
+  general([2, 7, 5, 4], [4, 3, 3], 4),
+  general([2, 9, 13, 12], [12, 3, 3], 12, [2, 2]),
+  general([1, 8, 17, 8], [8, 5, 3], 8, [1, 3], [1, 2], [4, 1]),
+  general([2, 6, 11, 4], [4, 2, 2], 4, [3, 5], [3, 2], [1, 4]),
+  general([1, 4, 9, 20], [20, 1, 1], 20, [2, 2], [1, 1], [0, 3]),
+  general([2, 7, 6, 3], [3, 3, 3], 3, [2, 1]),
+  general([2, 5, 9, 4], [12, 3, 2], 4, [1, 2], [1, 2]),
+  general([37, 3, 3, 5], [10, 3, 3], 5),
+  general([1, 6, 7, 1], [3, 3, 3], 1, [1, 1], [2, 2], [3, 0]),
+];
+/** As MobileNet has them, at batch 8. */
+const depthwiseLayers = [
+  general([8, 56, 56, 128], [128, 3, 3], 128),
+  general([8, 56, 56, 128], [128, 3, 3], 128, [2, 2]),
+  general([8, 14, 14, 512], [512, 3, 3], 512),
+];
+const generalVariant = (title: "plain" | "depthwise"): Variant<GeneralConv2dShape> => ({
+  ...direct("plain"),
+  title,
+  launch: generalConfigurations[title],
+});
+
 export const conv2dFamilyCases: readonly KernelCase[] = [
+  ...generalShapes.flatMap((shape) => conv2dCases(generalVariant("plain"), shape, false)),
+  ...generalShapes
+    .filter(isDepthwise)
+    .flatMap((shape) => conv2dCases(generalVariant("depthwise"), shape, false)),
+  ...depthwiseLayers.flatMap((shape) => conv2dCases(generalVariant("depthwise"), shape, true)),
   ...(["plain", "subgroup", "tiled"] as const).flatMap((configuration) => [
     ...oddShapes.flatMap((shape) => conv2dCases(direct(configuration), shape, false)),
     ...(configuration === "plain" ? plainShapes : layers).flatMap((shape) =>

@@ -7,8 +7,9 @@ import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { type ConfigurationOf, chooseConfiguration } from "../configuration.ts";
 import { softwareKernels } from "../loading.ts";
+import { launchForwardDepthwise, launchInputGradDepthwise, launchWeightGradDepthwise } from "./depthwise.ts";
 import { launchForwardPlain, launchInputGradPlain, launchWeightGradPlain } from "./plain.ts";
-import type { Conv2dShape } from "./shape.ts";
+import { type AnyConv2dShape, type Conv2dShape, type GeneralConv2dShape, isDepthwise } from "./shape.ts";
 import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled, suitsTiled } from "./tiled.ts";
 import type { WinogradChoice } from "./winograd/choice.ts";
 
@@ -18,8 +19,8 @@ export interface Conv2dKept {
   readonly weight?: BufferView | undefined;
 }
 
-export interface ForwardArguments {
-  readonly shape: Conv2dShape;
+export interface ForwardArguments<Shape = Conv2dShape> {
+  readonly shape: Shape;
   readonly x: BufferView;
   readonly weight: BufferView;
   readonly y: BufferView;
@@ -27,8 +28,8 @@ export interface ForwardArguments {
   readonly kept?: Conv2dKept | undefined;
 }
 
-export interface BackwardArguments {
-  readonly shape: Conv2dShape;
+export interface BackwardArguments<Shape = Conv2dShape> {
+  readonly shape: Shape;
   readonly x: BufferView;
   readonly weight: BufferView;
   readonly dy: BufferView;
@@ -38,15 +39,15 @@ export interface BackwardArguments {
   readonly kept?: Conv2dKept | undefined;
 }
 
-export interface InputGradArguments {
-  readonly shape: Conv2dShape;
+export interface InputGradArguments<Shape = Conv2dShape> {
+  readonly shape: Shape;
   readonly dy: BufferView;
   readonly weight: BufferView;
   readonly dx: BufferView;
 }
 
-export interface WeightGradArguments {
-  readonly shape: Conv2dShape;
+export interface WeightGradArguments<Shape = Conv2dShape> {
+  readonly shape: Shape;
   readonly x: BufferView;
   readonly dy: BufferView;
   readonly dweight: BufferView;
@@ -54,21 +55,34 @@ export interface WeightGradArguments {
   readonly kept?: Conv2dKept | undefined;
 }
 
-export interface Conv2dConfiguration {
-  forward(device: Device, args: ForwardArguments): void;
-  inputGrad(device: Device, args: InputGradArguments): void;
-  weightGrad(device: Device, args: WeightGradArguments): void;
+export interface Conv2dConfiguration<Shape = Conv2dShape> {
+  forward(device: Device, args: ForwardArguments<Shape>): void;
+  inputGrad(device: Device, args: InputGradArguments<Shape>): void;
+  weightGrad(device: Device, args: WeightGradArguments<Shape>): void;
 }
 
 /** Those that compute by the definition; "winograd" takes subgroup where Winograd's algorithm doesn't pay. */
 export type DirectConfiguration = Exclude<ConfigurationOf<"conv2d">, "winograd">;
 
+const plain: Conv2dConfiguration<AnyConv2dShape> = {
+  forward: launchForwardPlain,
+  inputGrad: launchInputGradPlain,
+  weightGrad: launchWeightGradPlain,
+};
+
+const depthwise: Conv2dConfiguration<GeneralConv2dShape> = {
+  forward: launchForwardDepthwise,
+  inputGrad: launchInputGradDepthwise,
+  weightGrad: launchWeightGradDepthwise,
+};
+
+/** For the shapes that the fast kernels don't know, on every adapter. */
+export const generalConfigurations = { plain, depthwise };
+
+const generalFor = (shape: GeneralConv2dShape) => (isDepthwise(shape) ? depthwise : plain);
+
 export const conv2dConfigurations: Readonly<Record<DirectConfiguration, Conv2dConfiguration>> = {
-  plain: {
-    forward: launchForwardPlain,
-    inputGrad: launchInputGradPlain,
-    weightGrad: launchWeightGradPlain,
-  },
+  plain,
   subgroup: {
     forward: (device, args) => softwareKernels().launchForwardSubgroup(device, args),
     inputGrad: (device, args) => softwareKernels().launchInputGradSubgroup(device, args),
@@ -113,8 +127,9 @@ function winogradFor(device: Device, shape: Conv2dShape): WinogradChoice | undef
 /** Bytes of what forward can keep for the gradients; 0 of what it has no use for. */
 export function conv2dKeptBytes(
   device: Device,
-  shape: Conv2dShape,
+  shape: AnyConv2dShape,
 ): Readonly<Record<keyof Conv2dKept, number>> {
+  if ("groups" in shape) return { input: 0, weight: 0 };
   const winograd = winogradFor(device, shape);
   if (winograd) return winograd.kept;
   return {
@@ -124,22 +139,32 @@ export function conv2dKeptBytes(
 }
 
 /** y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy stride - padding + ky, ox stride - padding + kx, ci] weight[co, ky, kx, ci]. */
-export function conv2dForward(device: Device, args: ForwardArguments): void {
-  const winograd = winogradFor(device, args.shape);
-  if (winograd) softwareKernels().launchForwardWinograd(device, args, winograd.algorithm);
-  else directFor(device, args.shape).forward(device, args);
+export function conv2dForward(device: Device, { shape, ...views }: ForwardArguments<AnyConv2dShape>): void {
+  if ("groups" in shape) {
+    generalFor(shape).forward(device, { shape, ...views });
+    return;
+  }
+  const winograd = winogradFor(device, shape);
+  if (winograd) softwareKernels().launchForwardWinograd(device, { shape, ...views }, winograd.algorithm);
+  else directFor(device, shape).forward(device, { shape, ...views });
 }
 
 /**
  * The gradients that are asked for: dx, the transposed convolution of dy with the same weights; dweight[co, ky, kx, ci] = sum over n, oy, ox of dy x,
  * right from 65,536 images on, too.
  */
-export function conv2dBackward(device: Device, args: BackwardArguments): void {
+export function conv2dBackward(device: Device, args: BackwardArguments<AnyConv2dShape>): void {
   const { shape, x, weight, dy, dx, dweight, kept } = args;
+  if ("groups" in shape) {
+    const general = generalFor(shape);
+    if (dx) general.inputGrad(device, { shape, dy, weight, dx });
+    if (dweight) general.weightGrad(device, { shape, x, dy, dweight });
+    return;
+  }
   const winograd = winogradFor(device, shape);
   const fast = winograd ? { dx, dweight: winograd.weightGrad ? dweight : undefined } : {};
   if (winograd && (fast.dx || fast.dweight))
-    softwareKernels().launchBackwardWinograd(device, { ...args, ...fast }, winograd.algorithm);
+    softwareKernels().launchBackwardWinograd(device, { ...args, ...fast, shape }, winograd.algorithm);
   const direct = directFor(device, shape);
   if (dx && !fast.dx) direct.inputGrad(device, { shape, dy, weight, dx });
   if (dweight && !fast.dweight) direct.weightGrad(device, { shape, x, dy, dweight, kept });

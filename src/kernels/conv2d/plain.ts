@@ -1,5 +1,5 @@
 /**
- * Direct convolution, plain configuration: right for any extents on any adapter.
+ * Direct convolution, plain configuration: right for any extents on any adapter, and the only one with dilation, groups and strides that differ.
  *
  * Forward and input gradient: a thread per element. Filter gradient: a thread per filter element and chunk of output pixels, then
  * a sum over the chunks in fixed order, so that a large batch neither makes a chain of millions of additions nor a long dispatch.
@@ -8,9 +8,10 @@ import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { inParts } from "../channel-sum.ts";
 import type { ForwardArguments, InputGradArguments, WeightGradArguments } from "./conv2d.ts";
-import { outputExtents, sizesOf } from "./shape.ts";
+import { type AnyConv2dShape, generalShape, outputExtents, sizesOf } from "./shape.ts";
 
-const shapeParams = {
+/** `depth` and `fan`: input and output channels of a group. */
+export const generalParams = {
   h: "i32",
   w: "i32",
   ho: "i32",
@@ -19,39 +20,65 @@ const shapeParams = {
   co: "i32",
   kh: "i32",
   kw: "i32",
-  stride: "i32",
+  depth: "i32",
+  fan: "i32",
+  strideH: "i32",
+  strideW: "i32",
+  dilationH: "i32",
+  dilationW: "i32",
   paddingH: "i32",
   paddingW: "i32",
 } as const;
 
+export function generalArguments(shape: AnyConv2dShape) {
+  const general = generalShape(shape);
+  const { ci, co, groups } = general;
+  return { ...general, ...outputExtents(shape), depth: ci / groups, fan: co / groups };
+}
+
 export const conv2dForwardPlain = kernel("conv2d_forward_plain", {
   read: { x: "scalar", weight: "scalar" },
   write: { y: "scalar" },
-  params: { count: "u32", ...shapeParams },
+  params: { count: "u32", ...generalParams },
+  // The first tap that reads at or behind the pixel that is `distance` away.
+  declarations: wgsl`
+    fn tap_from(distance: i32, dilation: i32) -> i32 { return (max(0, distance) + dilation - 1) / dilation; }`,
   threads: ({ count }) => count,
   body: wgsl`
     if (i >= params.count) { return; }
     let pixel = i32(i) / params.co;
     let co = i32(i) % params.co;
-    let left = (pixel % params.wo) * params.stride - params.paddingW;
-    let top = ((pixel / params.wo) % params.ho) * params.stride - params.paddingH;
+    let left = (pixel % params.wo) * params.strideW - params.paddingW;
+    let top = ((pixel / params.wo) % params.ho) * params.strideH - params.paddingH;
     let image = pixel / (params.wo * params.ho);
     var sum = 0f;
-    for (var ky = max(0, -top); ky < min(params.kh, params.h - top); ky++) {
-      for (var kx = max(0, -left); kx < min(params.kw, params.w - left); kx++) {
-        let base = ((image * params.h + top + ky) * params.w + left + kx) * params.ci;
-        let tap = ((co * params.kh + ky) * params.kw + kx) * params.ci;
-        for (var ci = 0; ci < params.ci; ci++) { sum += x[base + ci] * weight[tap + ci]; }
+    let firstCi = co / params.fan * params.depth;
+    let first = vec2i(tap_from(-top, params.dilationH), tap_from(-left, params.dilationW));
+    let end = vec2i(tap_from(params.h - top, params.dilationH), tap_from(params.w - left, params.dilationW));
+    for (var ky = first.x; ky < min(params.kh, end.x); ky++) {
+      for (var kx = first.y; kx < min(params.kw, end.y); kx++) {
+        let row = image * params.h + top + ky * params.dilationH;
+        let base = (row * params.w + left + kx * params.dilationW) * params.ci + firstCi;
+        let tap = ((co * params.kh + ky) * params.kw + kx) * params.depth;
+        for (var ci = 0; ci < params.depth; ci++) { sum += x[base + ci] * weight[tap + ci]; }
       }
     }
     y[i] = sum;`,
 });
 
-/** dx[iy, ix] gathers dy[oy, ox] over the taps with oy * stride - padding + ky = iy, likewise for x. */
+/** Of a window that starts `start` pixels into the padded image its number, -1 if there is none. */
+export const windowAt = wgsl`
+    fn window_at(start: i32, stride: i32, count: i32) -> i32 {
+      let window = start / stride;
+      return select(-1, window, start >= 0 && start % stride == 0 && window < count);
+    }`;
+
+/** dx[iy, ix] gathers dy[oy, ox] over the taps with oy stride - padding + ky dilation = iy, likewise for x. */
 export const conv2dInputGradPlain = kernel("conv2d_input_grad_plain", {
   read: { dy: "scalar", weight: "scalar" },
   write: { dx: "scalar" },
-  params: { count: "u32", ...shapeParams },
+  params: { count: "u32", ...generalParams },
+  declarations: windowAt,
   threads: ({ count }) => count,
   body: wgsl`
     if (i >= params.count) { return; }
@@ -60,17 +87,18 @@ export const conv2dInputGradPlain = kernel("conv2d_input_grad_plain", {
     let right = (pixel % params.w) + params.paddingW;
     let bottom = ((pixel / params.w) % params.h) + params.paddingH;
     let image = pixel / (params.w * params.h);
-    let tapStep = params.kh * params.kw * params.ci;
+    let tapStep = params.kh * params.kw * params.depth;
+    let firstCo = ci / params.depth * params.fan;
     var sum = 0f;
-    for (var ky = bottom % params.stride; ky < min(params.kh, bottom + 1); ky += params.stride) {
-      let oy = (bottom - ky) / params.stride;
-      if (oy >= params.ho) { continue; }
-      for (var kx = right % params.stride; kx < min(params.kw, right + 1); kx += params.stride) {
-        let ox = (right - kx) / params.stride;
-        if (ox >= params.wo) { continue; }
-        let base = ((image * params.ho + oy) * params.wo + ox) * params.co;
-        var tap = (ky * params.kw + kx) * params.ci + ci;
-        for (var co = 0; co < params.co; co++) {
+    for (var ky = 0; ky < params.kh; ky++) {
+      let oy = window_at(bottom - ky * params.dilationH, params.strideH, params.ho);
+      if (oy < 0) { continue; }
+      for (var kx = 0; kx < params.kw; kx++) {
+        let ox = window_at(right - kx * params.dilationW, params.strideW, params.wo);
+        if (ox < 0) { continue; }
+        let base = ((image * params.ho + oy) * params.wo + ox) * params.co + firstCo;
+        var tap = firstCo * tapStep + (ky * params.kw + kx) * params.depth + ci % params.depth;
+        for (var co = 0; co < params.fan; co++) {
           sum += dy[base + co] * weight[tap];
           tap += tapStep;
         }
@@ -83,15 +111,16 @@ export const conv2dInputGradPlain = kernel("conv2d_input_grad_plain", {
 export const conv2dWeightGradPlain = kernel("conv2d_weight_grad_plain", {
   read: { x: "scalar", dy: "scalar" },
   write: { parts: "scalar" },
-  params: { count: "u32", weights: "u32", pixels: "i32", chunk: "i32", ...shapeParams },
+  params: { count: "u32", weights: "u32", pixels: "i32", chunk: "i32", ...generalParams },
   threads: ({ count }) => count,
   body: wgsl`
     if (i >= params.count) { return; }
     let element = i32(i % params.weights);
-    let ci = element % params.ci;
-    let kx = (element / params.ci) % params.kw;
-    let ky = (element / (params.ci * params.kw)) % params.kh;
-    let co = element / (params.ci * params.kw * params.kh);
+    let depth = params.depth;
+    let co = element / (depth * params.kw * params.kh);
+    let ci = element % depth + co / params.fan * depth;
+    let kx = (element / depth) % params.kw * params.dilationW;
+    let ky = (element / (depth * params.kw)) % params.kh * params.dilationH;
     let first = i32(i / params.weights) * params.chunk;
     let end = min(first + params.chunk, params.pixels);
     var ox = first % params.wo;
@@ -99,8 +128,8 @@ export const conv2dWeightGradPlain = kernel("conv2d_weight_grad_plain", {
     var image = first / (params.wo * params.ho);
     var sum = 0f;
     for (var pixel = first; pixel < end; pixel++) {
-      let ix = ox * params.stride - params.paddingW + kx;
-      let iy = oy * params.stride - params.paddingH + ky;
+      let ix = ox * params.strideW - params.paddingW + kx;
+      let iy = oy * params.strideH - params.paddingH + ky;
       if (ix >= 0 && ix < params.w && iy >= 0 && iy < params.h) {
         sum += dy[pixel * params.co + co] * x[((image * params.h + iy) * params.w + ix) * params.ci + ci];
       }
@@ -111,31 +140,37 @@ export const conv2dWeightGradPlain = kernel("conv2d_weight_grad_plain", {
     parts[i] = sum;`,
 });
 
-export function launchForwardPlain(device: Device, { shape, x, weight, y }: ForwardArguments): void {
+type Any = AnyConv2dShape;
+
+export function launchForwardPlain(device: Device, { shape, x, weight, y }: ForwardArguments<Any>): void {
   conv2dForwardPlain(device, {
     x,
     weight,
     y,
     count: sizesOf(shape).y,
-    ...shape,
-    ...outputExtents(shape),
+    ...generalArguments(shape),
   });
 }
 
-export function launchInputGradPlain(device: Device, { shape, dy, weight, dx }: InputGradArguments): void {
+export function launchInputGradPlain(
+  device: Device,
+  { shape, dy, weight, dx }: InputGradArguments<Any>,
+): void {
   conv2dInputGradPlain(device, {
     dy,
     weight,
     dx,
     count: sizesOf(shape).x,
-    ...shape,
-    ...outputExtents(shape),
+    ...generalArguments(shape),
   });
 }
 
 const smallestChunk = 1024;
 
-export function launchWeightGradPlain(device: Device, { shape, x, dy, dweight }: WeightGradArguments): void {
+export function launchWeightGradPlain(
+  device: Device,
+  { shape, x, dy, dweight }: WeightGradArguments<Any>,
+): void {
   const { ho, wo } = outputExtents(shape);
   const { weight: weights } = sizesOf(shape);
   const pixels = shape.n * ho * wo;
@@ -146,7 +181,7 @@ export function launchWeightGradPlain(device: Device, { shape, x, dy, dweight }:
   inParts(device, dweight, weights, chunks, (parts) =>
     conv2dWeightGradPlain(device, {
       ...{ x, dy, parts, count: chunks * weights, weights, pixels, chunk },
-      ...{ ...shape, ho, wo },
+      ...generalArguments(shape),
     }),
   );
 }

@@ -1,16 +1,21 @@
 import { biasAdd } from "../../kernels/bias.ts";
 import { channelSum } from "../../kernels/channel-sum.ts";
 import { conv2dBackward, conv2dForward, conv2dKeptBytes } from "../../kernels/conv2d/conv2d.ts";
-import { type Conv2dShape, outputExtents } from "../../kernels/conv2d/shape.ts";
+import { type AnyConv2dShape, outputExtents, simplestShape } from "../../kernels/conv2d/shape.ts";
 import { formatShape } from "../shape.ts";
 import { record, willRecord } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
+import { type Extents, pairOf } from "./windows.ts";
 
 export interface Conv2dOptions {
-  /** Pixels from one window to the next, in both directions. 1 by default. */
-  readonly stride?: number;
+  /** Pixels from one window to the next, in both directions or `[down, across]`. 1 by default. */
+  readonly stride?: Extents;
   /** Zeros around the image: on each side, or `[top and bottom, left and right]`. 0 by default. */
-  readonly padding?: number | readonly [height: number, width: number];
+  readonly padding?: Extents;
+  /** Pixels from one tap of a window to the next, in both directions or `[down, across]`. 1 by default. */
+  readonly dilation?: Extents;
+  /** Into how many groups the channels fall, outputs of a group seeing its inputs only. 1 by default; Ci for a depthwise convolution. */
+  readonly groups?: number;
   /** `[Co]`, added to each output channel. */
   readonly bias?: Tensor | undefined;
 }
@@ -18,13 +23,16 @@ export interface Conv2dOptions {
 /**
  * 2-D convolution, in the sense of neural networks (cross-correlation):
  *
- * `y[n, oy, ox, co] = bias[co] + sum over ky, kx, ci of x[n, oy s - p + ky, ox s - p + kx, ci] weight[co, ky, kx, ci]`
+ * `y[n, oy, ox, co] = bias[co] + sum over ky, kx, ci of x[n, oy s - p + ky d, ox s - p + kx d, first + ci] weight[co, ky, kx, ci]`
  *
- * with x zero outside the image, `Ho = floor((H + 2 p - Kh) / s) + 1`, and Wo likewise. The input's gradient isn't computed where x needs none.
+ * with x zero outside the image, `first` the first input channel of co's group, `Ho = floor((H + 2 p - d (Kh - 1) - 1) / s) + 1`, and Wo likewise. The
+ * input's gradient isn't computed where x needs none. Depthwise convolutions have kernels of their own; other groups, dilation, and strides that differ
+ * take the plain ones, right but several times slower.
  * @param x `[N, H, W, Ci]`
- * @param weight `[Co, Kh, Kw, Ci]`
+ * @param weight `[Co, Kh, Kw, Ci / groups]`
  * @returns `[N, Ho, Wo, Co]`
- * @throws Error for shapes that don't fit, a stride that isn't a positive integer, or a window larger than the padded image
+ * @throws Error for shapes that don't fit, a stride or dilation that isn't a positive integer, groups that don't divide the channels, or a window larger
+ * than the padded image
  */
 export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): Tensor {
   const { bias } = options;
@@ -56,7 +64,7 @@ export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): 
  * Places for what forward leaves for the gradients, in recordings, whose memory is planned. An eager forward that no backward follows would hold several times
  * its activations until they're garbage.
  */
-function keep(x: Tensor, weight: Tensor, shape: Conv2dShape): { input?: Tensor; weight?: Tensor } {
+function keep(x: Tensor, weight: Tensor, shape: AnyConv2dShape): { input?: Tensor; weight?: Tensor } {
   const bytes = conv2dKeptBytes(x.device, shape);
   const kept: { input?: Tensor; weight?: Tensor } = {};
   if (bytes.input > 0 && weight.requiresGrad) kept.input = x.gpu.temporary([bytes.input / 4]);
@@ -64,27 +72,30 @@ function keep(x: Tensor, weight: Tensor, shape: Conv2dShape): { input?: Tensor; 
   return kept;
 }
 
-function checkedShape(x: Tensor, weight: Tensor, options: Conv2dOptions): Conv2dShape {
-  const { stride = 1, padding = 0, bias } = options;
+function checkedShape(x: Tensor, weight: Tensor, options: Conv2dOptions): AnyConv2dShape {
+  const { groups = 1, bias } = options;
   const [n, h, w, ci] = fourAxes("x", "[N, H, W, Ci]", x);
   const [co, kh, kw, depth] = fourAxes("weight", "[Co, Kh, Kw, Ci]", weight);
-  if (depth !== ci) {
+  if (!Number.isInteger(groups) || groups < 1 || ci % groups > 0 || co % groups > 0) {
     throw new Error(
-      `[conv2d] 'weight' must have ${ci} input channels to match x ${formatShape(x.shape)}, but got ` +
-        `${formatShape(weight.shape)}; its layout is [Co, Kh, Kw, Ci], that of x [N, H, W, Ci]`,
+      `[conv2d] 'groups' must be a positive integer that divides the ${ci} channels of x ${formatShape(x.shape)} and the ` +
+        `${co} of 'weight' ${formatShape(weight.shape)}, but got ${groups}`,
     );
   }
-  if (!Number.isInteger(stride) || stride < 1)
-    throw new Error(`[conv2d] 'stride' must be a positive integer, but got ${stride}`);
-  const [paddingH, paddingW] = typeof padding === "number" ? [padding, padding] : padding;
-  if (![paddingH, paddingW].every((zeros) => Number.isInteger(zeros) && zeros >= 0)) {
+  if (depth * groups !== ci) {
     throw new Error(
-      `[conv2d] 'padding' must be a non-negative integer or two of them, but got ${JSON.stringify(padding)}`,
+      `[conv2d] 'weight' must have ${ci / groups} input channels to match x ${formatShape(x.shape)}${groups > 1 ? ` in ${groups} groups` : ""}, ` +
+        `but got ${formatShape(weight.shape)}; its layout is [Co, Kh, Kw, Ci${groups > 1 ? " / groups" : ""}], that of x [N, H, W, Ci]`,
     );
   }
-  if (h + 2 * paddingH < kh || w + 2 * paddingW < kw) {
+  const [strideH, strideW] = pairOf("conv2d", "stride", options.stride ?? 1);
+  const [dilationH, dilationW] = pairOf("conv2d", "dilation", options.dilation ?? 1);
+  const [paddingH, paddingW] = pairOf("conv2d", "padding", options.padding ?? 0, 0);
+  const [reachH, reachW] = [dilationH * (kh - 1) + 1, dilationW * (kw - 1) + 1];
+  if (h + 2 * paddingH < reachH || w + 2 * paddingW < reachW) {
+    const dilated = reachH * reachW > kh * kw ? `, dilated to ${reachH}x${reachW},` : "";
     throw new Error(
-      `[conv2d] the ${kh}x${kw} window of 'weight' ${formatShape(weight.shape)} is larger than x ${formatShape(x.shape)} ` +
+      `[conv2d] the ${kh}x${kw} window of 'weight' ${formatShape(weight.shape)}${dilated} is larger than x ${formatShape(x.shape)} ` +
         `padded to ${h + 2 * paddingH}x${w + 2 * paddingW}: there is no output; use more padding or a smaller window`,
     );
   }
@@ -97,7 +108,10 @@ function checkedShape(x: Tensor, weight: Tensor, options: Conv2dOptions): Conv2d
       );
     }
   }
-  return { n, h, w, ci, co, kh, kw, stride, paddingH, paddingW };
+  return simplestShape({
+    ...{ n, h, w, ci, co, kh, kw, groups },
+    ...{ strideH, strideW, dilationH, dilationW, paddingH, paddingW },
+  });
 }
 
 function fourAxes(name: string, layout: string, x: Tensor): readonly [number, number, number, number] {
