@@ -17,7 +17,7 @@ export const dataSource: MakeView = (control) => {
     return el("label", { class: "choice" }, input, el("span", {}, label, hint));
   };
   const storedHint = el("span", { class: "hint" });
-  const stored = choice("stored", "Kept from an earlier visit", storedHint);
+  const stored = choice("stored", "Kept from last time", storedHint);
   const forget = button("Delete", () => void control.forget(), {
     ...{ look: "plain compact", "aria-label": "Delete the kept data" },
   });

@@ -50,10 +50,10 @@ export const settingsForm: MakeView = (control) => {
       { class: "fields" },
       el("div", { class: "field wide" }, el("label", { for: recipe.id }, "Recipe"), recipe, about),
       el("div", { class: "field" }, el("label", { for: width.id }, "Width"), width),
-      ...inputs.map(({ label, input }) =>
+      ...inputs.flatMap(({ name, label, input }) => [
         el("div", { class: "field" }, el("label", { for: input.id }, label), input),
-      ),
-      el("span", { class: "hint wide" }, "0 images: all there are."),
+        name === "testLimit" && el("span", { class: "hint wide" }, "0 images: all there are."),
+      ]),
     ),
   );
   const form = el(

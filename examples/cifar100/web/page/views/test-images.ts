@@ -25,15 +25,17 @@ export const testImages: MakeView = (control) => {
     const right = images.filter(({ label, answer }) => label === answer).length;
     setText(score, `${right} of these ${images.length} right`);
   });
+  const element = el(
+    "section",
+    { "aria-label": "Test images" },
+    el("div", { class: "row spaced" }, el("h2", {}, "Test images"), score, other),
+    nothing,
+    list,
+  );
   return {
-    element: el(
-      "section",
-      { "aria-label": "Test images" },
-      el("div", { class: "row spaced" }, el("h2", {}, "Test images"), score, other),
-      nothing,
-      list,
-    ),
+    element,
     update: (state) => {
+      element.hidden = state.status === "failed" && !state.adapter;
       show(state.predictions, state.dataset);
       nothing.hidden = !list.hidden;
       score.hidden = list.hidden;

@@ -15,6 +15,7 @@ export const trainView: MakeView = (control) => {
   return {
     element,
     update: (state) => {
+      element.classList.toggle("alone", state.status === "failed" && !state.adapter);
       // On a narrow page a run comes before the settings of the next.
       element.classList.toggle("running", currentRun(state) !== undefined);
       left.update(state);
