@@ -20,8 +20,8 @@ export interface PretrainedSettings {
   readonly dataset: string;
   /** On the test set, 0 to 1. */
   readonly accuracy: number;
-  /** The same with test-time augmentation. */
-  readonly accuracyTta: number;
+  /** The same with test-time augmentation, where the recipe uses it. */
+  readonly accuracyTta?: number;
 }
 
 export interface Pretrained extends Pick<PretrainedSettings, "classNames" | "normalization"> {
@@ -70,7 +70,7 @@ export async function savePretrained(
     class_names: JSON.stringify(classNames),
     mean: JSON.stringify(normalization.mean),
     std: JSON.stringify(normalization.std),
-    accuracy_tta: accuracyTta,
+    ...(accuracyTta !== undefined && { accuracy_tta: accuracyTta }),
   }).map(([key, value]) => [key, String(value)]);
   return nn.encodeSafetensors(Object.fromEntries(await Promise.all(values)), {
     metadata: Object.fromEntries(texts),

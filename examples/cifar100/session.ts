@@ -10,6 +10,7 @@ import type { Options } from "./options.ts";
 import { outlook } from "./outlook.ts";
 import { judged, type Plan } from "./plan.ts";
 import { type Prepared, prepare } from "./prepare.ts";
+import { savePretrained } from "./pretrained.ts";
 import type { RunReport } from "./report/run-report.ts";
 import { resumedSettings, type SavedSettings, savedSettings } from "./settings.ts";
 import { quoted, shown } from "./shown.ts";
@@ -33,6 +34,12 @@ export async function trainRun(options: Options, signal: AbortSignal, screen: Co
     screen.end();
     gpu.destroy();
   }
+}
+
+/** The last entry has what the whole run was judged by, where that's not the plain accuracy. */
+interface JudgedEntry extends train.LogEntry {
+  readonly "augmented/main/loss"?: number;
+  readonly "augmented/main/accuracy"?: number;
 }
 
 /** By then the rate is that of the steps, and not that of the first ones, which the host gives ahead. */
@@ -121,7 +128,8 @@ class Session {
     else if (seconds.length === 0)
       screen.line(`The snapshot has all ${epochs} epochs already; --epoch sets more.`);
     if (seconds.length > 0) for (const line of summarize(this.#settings, seconds)) screen.line(line);
-    const log = seconds.length > 0 ? await this.#judge(result.state.log, signal) : result.state.log;
+    const log = await this.#judge(result.state.log, signal);
+    await this.#saveModel(log);
     await this.#report.end(true, log, this.plan.model);
     screen.line(`Log, report.html and snapshots are in ${shown(this.#options.out)}`);
     return true;
@@ -151,7 +159,7 @@ class Session {
   }
 
   /** A recipe that judges its model by more than the images as they are does so once, after the last epoch. @returns the log with it */
-  async #judge(log: readonly train.LogEntry[], signal: AbortSignal): Promise<readonly train.LogEntry[]> {
+  async #judge(log: readonly train.LogEntry[], signal: AbortSignal): Promise<readonly JudgedEntry[]> {
     const { model } = this.plan;
     const judge = judged(this.#settings, model);
     const last = log.at(-1);
@@ -176,6 +184,21 @@ class Session {
     this.#screen.line("");
     this.#screen.header();
     for (const entry of start?.log ?? []) this.#screen.row(entry);
+  }
+
+  /** The trained model in a file that `--evaluate`, `npm run classify` and the web page take. */
+  async #saveModel(log: readonly JudgedEntry[]): Promise<void> {
+    const { recipe, width, epochs, seed, dataset, normalization } = this.#settings;
+    const last = log.at(-1);
+    const accuracyTta = last?.["augmented/main/accuracy"];
+    const file = await savePretrained(this.plan.model, {
+      ...{ model: recipe === "record" ? "vggFast" : "vgg", width, recipe, epochs, seed, dataset },
+      classNames: this.#set.train.classNames,
+      normalization: normalization ?? { mean: [0, 0, 0], std: [1, 1, 1] },
+      accuracy: last?.["validation/main/accuracy"] ?? 0,
+      ...(accuracyTta !== undefined && { accuracyTta }),
+    });
+    await writeFileWhole(join(this.#options.out, "model.safetensors"), file);
   }
 
   /** Graphviz text of the model with its loss. */

@@ -121,7 +121,7 @@ describe("training", () => {
   it("writes the log and the last three snapshots", () => {
     expect(snapshots("whole")).toEqual([5, 6, 7].map((epoch) => `snapshot_epoch_${epoch}.wgrad`));
     expect(readdirSync(join(folder, "whole")).sort()).toEqual([
-      ...["cg.dot", "log", "log.csv", "report.html", "report.json"],
+      ...["cg.dot", "log", "log.csv", "model.safetensors", "report.html", "report.json"],
       ...snapshots("whole"),
     ]);
     expect(Object.keys(log("whole")[0])).toEqual([...logKeys, "dataset"]);

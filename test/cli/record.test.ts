@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+import { nn } from "wgrad";
 import { outlook } from "../../examples/cifar100/outlook.ts";
 import { recipes } from "../../examples/cifar100/recipes.ts";
 import { Command, complaint, type Outcome, tinyRun, withoutCache } from "../support/command.ts";
@@ -56,6 +57,21 @@ describe("--recipe record", async () => {
     expect(stderr).toContain(
       `with test-time augmentation; ${percent(last["validation/main/accuracy"])} plain\n`,
     );
+  });
+
+  it("keeps the trained model, with what is known of it, in half precision", async () => {
+    const file = "whole/model.safetensors";
+    const { metadata, tensors } = nn.decodeSafetensors(readFileSync(join(folder, file)));
+    expect(metadata).toMatchObject({
+      ...{ model: "vggFast", recipe: "record", epochs: "3", width: "0.0625", dataset: "synthetic" },
+      accuracy: String(last["validation/main/accuracy"]),
+      accuracy_tta: String(last["augmented/main/accuracy"]),
+    });
+    expect(tensors["fc.weight"]).toMatchObject({ dtype: "F16", shape: [100, 16] });
+    const { status, stdout } = await cifar100("--evaluate", file, "--test-limit", "20");
+    const accuracy = 100 * (last["augmented/main/accuracy"] ?? Number.NaN);
+    expect(status).toBe(0);
+    expect(Math.abs(Number(stdout) - accuracy)).toBeLessThanOrEqual(5); // one image of 20, for halves
   });
 
   it("goes on from a snapshot with the same bits", async () => {
