@@ -2,6 +2,7 @@
  * The page as files: `page.js`, `worker.js` and what they load on demand, style and HTML. All addresses are relative, so the folder works
  * anywhere. The library is bundled from its source with the browser's conditions, kernels without comments.
  */
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { build } from "esbuild";
@@ -18,12 +19,16 @@ export interface SiteOptions {
 }
 
 const web = "examples/cifar100/web";
+/** Where `npm run classify` has it too. */
+const pretrained = "examples/cifar100/pretrained/vgg-fast.safetensors";
 const copied = new Set([".css", ".svg", ".png"]);
 
 /** @throws Error, with esbuild's report, for what can't be bundled */
 export async function buildSite({ root, folder, withPolicy }: SiteOptions): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
+  const hasModel = existsSync(join(root, pretrained));
+  if (hasModel) await copyFile(join(root, pretrained), join(folder, "pretrained.safetensors"));
   await build({
     absWorkingDir: root,
     entryPoints: { page: `${web}/page/main.ts`, worker: `${web}/worker/main.ts` },
@@ -39,6 +44,7 @@ export async function buildSite({ root, folder, withPolicy }: SiteOptions): Prom
     legalComments: "none",
     sourcemap: !withPolicy,
     alias: { wgrad: "./src/index.ts", "wgrad/node": `./${web}/worker/without-files.ts` },
+    define: { HAS_PRETRAINED: String(hasModel) },
     plugins: [strippedWgsl],
     logLevel: "error",
   });

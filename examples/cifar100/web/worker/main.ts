@@ -6,7 +6,8 @@ import { requireWebGpu } from "./problems.ts";
 import { openStorage } from "./storage.ts";
 import { transferables } from "./transfer.ts";
 
-/** Beside this script, where the site was built with a model. */
+/** Whether the site was built with a model: it lies beside this script. */
+declare const HAS_PRETRAINED: boolean;
 const pretrained = new URL("./pretrained.safetensors", import.meta.url);
 
 /** Messages that come before the storage is open wait for it. */
@@ -19,8 +20,10 @@ const engine = openStorage().then(
         return createGpu(options);
       },
       fetchPretrained: async () => {
+        if (!HAS_PRETRAINED) return undefined;
         const response = await fetch(pretrained);
-        return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
+        if (!response.ok) throw new Error(`the pretrained model can't be loaded (${response.status})`);
+        return new Uint8Array(await response.arrayBuffer());
       },
       post: (message: WorkerMessage) => self.postMessage(message, { transfer: transferables(message) }),
     }),

@@ -39,9 +39,16 @@ const kinds: readonly (readonly [(error: Error) => boolean, ProblemKind, string]
 export function problemOf(error: unknown): Problem {
   if (error instanceof WorkerProblem) return error.problem;
   if (!(error instanceof Error)) return { kind: "failed", message: String(error), advice: lastAdvice };
-  const message = error.message.replace(/^\[\w+\] /, "");
+  const message = inPageTerms(error.message);
   const known = kinds.find(([isKind]) => isKind(error));
   return { kind: known?.[1] ?? "failed", message, advice: known?.[2] ?? lastAdvice };
+}
+
+function inPageTerms(message: string): string {
+  return message
+    .replace(/^\[\w+\] /, "")
+    .replace("pass { verify: false } for a set of your own in this format", "allow other sets in this format")
+    .replace("with checkNumerics", "with npm run cifar100 -- --check-numerics");
 }
 
 const lastAdvice = "Reload the page; runs go on from their last snapshot.";

@@ -84,8 +84,9 @@ export class RunControl {
     const what = ending === "paused" ? "Pausing" : "Stopping";
     if (ending === "stopped" && context.status === "paused") {
       await this.#run?.end();
+      await this.tell();
       context.status = "idle";
-      return this.tell();
+      return;
     }
     context.require(what, "preparing", "training", "validating");
     this.#ending = ending;
@@ -181,6 +182,7 @@ export class RunControl {
     this.#training = this.#train(run);
   }
 
+  /** Trains until it's through or halted. The list of runs is told before the status, so whoever sees the status knows the run. */
   async #train(run: TrainingRun): Promise<void> {
     const context = this.#context;
     try {
@@ -188,15 +190,16 @@ export class RunControl {
       const finished = await run.train(() => this.#ending);
       await telling;
       if (run !== this.#run) return;
+      await this.tell();
       context.status = finished || this.#ending === "stopped" ? "idle" : "paused";
     } catch (error) {
       if (run !== this.#run) return; // its GPU was lost, which was told
       const problem = problemOf(error);
       await run.fail(problem.kind === "diverged" ? "stopped" : "interrupted");
+      await this.tell();
       context.emit({ type: "problem", problem });
       context.status = "idle";
     }
-    await this.tell();
   }
 
   /** Frees the last run's GPU. */
