@@ -20,6 +20,7 @@ export {
   type BatchNormReluDropoutOptions,
   batchNormReluDropout,
 } from "./tensor/ops/batch-norm-relu-dropout.ts";
+export { concat, pad, slice } from "./tensor/ops/box.ts";
 export { type Conv2dOptions, conv2d } from "./tensor/ops/conv2d.ts";
 export { type DropoutOptions, dropout } from "./tensor/ops/dropout.ts";
 export { gelu } from "./tensor/ops/gelu.ts";
@@ -27,7 +28,7 @@ export { exp, log, neg, pow, sqrt } from "./tensor/ops/math.ts";
 export { type MatmulOptions, matmul } from "./tensor/ops/matmul.ts";
 export { type MaxPool2dOptions, maxPool2d } from "./tensor/ops/max-pool2d.ts";
 export { countCorrect, Metrics, type MetricsResult } from "./tensor/ops/metrics.ts";
-export { max, mean, type ReduceOptions, sum } from "./tensor/ops/reduce.ts";
+export { argmax, max, mean, type ReduceOptions, sum } from "./tensor/ops/reduce.ts";
 export { relu } from "./tensor/ops/relu.ts";
 export { flatten, reshape } from "./tensor/ops/reshape.ts";
 export {

@@ -7,6 +7,7 @@ export * from "./kernels/batch-norm/batch-norm-gelu.reference.ts";
 export * from "./kernels/batch-norm/batch-norm-relu-dropout.reference.ts";
 export * from "./kernels/bias.reference.ts";
 export * from "./kernels/binary.reference.ts";
+export * from "./kernels/box.reference.ts";
 export * from "./kernels/channel-sum.reference.ts";
 export * from "./kernels/conv2d/conv2d.reference.ts";
 export * from "./kernels/cross-entropy.reference.ts";

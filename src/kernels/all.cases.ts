@@ -7,6 +7,7 @@ import { batchNormGeluCases } from "./batch-norm/batch-norm-gelu.cases.ts";
 import { batchNormReluDropoutCases } from "./batch-norm/batch-norm-relu-dropout.cases.ts";
 import { biasCases } from "./bias.cases.ts";
 import { binaryCases } from "./binary.cases.ts";
+import { boxCases } from "./box.cases.ts";
 import type { KernelCase } from "./cases.ts";
 import { channelSumCases } from "./channel-sum.cases.ts";
 import { conv2dFamilyCases } from "./conv2d/conv2d.cases.ts";
@@ -33,6 +34,7 @@ export const allCases: readonly KernelCase[] = [
   ...averagePoolCases,
   ...biasCases,
   ...binaryCases,
+  ...boxCases,
   ...channelSumCases,
   ...conv2dFamilyCases,
   ...elementwiseCases,

@@ -1,6 +1,14 @@
 import { type KernelCase, noise, values, view } from "./cases.ts";
 import { maxReference, sumReference } from "./reduce.reference.ts";
-import { launchMax, launchSum, maxBackward, maxForward, sumQuads, sumScalars } from "./reduce.ts";
+import {
+  launchMax,
+  launchSum,
+  maxBackward,
+  maxForward,
+  placeAlongAxis,
+  sumQuads,
+  sumScalars,
+} from "./reduce.ts";
 
 type ReduceShape = readonly [shape: readonly number[], axes: readonly number[]];
 
@@ -126,6 +134,25 @@ function maxBackwardCase(rows: number): KernelCase {
   };
 }
 
+/** Places along the middle axis of [5, 7, 3]. */
+function placeCase(count: number): KernelCase {
+  const index = Uint32Array.from({ length: count }, (_, k) => (k * 37) % 105);
+  return {
+    name: `place_along_axis [${count}]`,
+    covers: [placeAlongAxis],
+    inputs: () => ({ index }),
+    outputs: { place: count },
+    types: { place: "i32" },
+    launch: (device, views) => {
+      const [from, place] = [view(views, "index"), view(views, "place")];
+      placeAlongAxis(device, { index: from, place, n: count, stride: 3, extent: 7 });
+    },
+    reference: () => ({ place: Array.from(index, (at) => Math.floor(at / 3) % 7) }),
+    tolerance: "exact",
+    bytes: 8 * count,
+  };
+}
+
 export const reduceCases: KernelCase[] = [
   ...[...shapes, stage1, everything].map((shape) => sumCase(shape, 1)),
   sumCase(
@@ -137,4 +164,5 @@ export const reduceCases: KernelCase[] = [
   ),
   ...shapes.map(maxCase),
   ...[1, 5, 257].map(maxBackwardCase),
+  ...[1, 7, 257].map(placeCase),
 ];

@@ -93,6 +93,16 @@ export const maxForward = kernel("max_forward", {
     index[i] = best_index;`,
 });
 
+/** Where along an axis the element `index` of a tensor stands: the stride of the axis, and its extent. */
+export const placeAlongAxis = kernel("place_along_axis", {
+  read: { index: "u32" },
+  write: { place: "i32" },
+  params: { n: "u32", stride: "u32", extent: "u32" },
+  elementwise: true,
+  body: wgsl`
+    place[i] = i32(index[i] / params.stride % params.extent);`,
+});
+
 /** dx[index] = dy: an output's maximum lies in no other output's range, so no two writes meet. dx holds zeros before. */
 export const maxBackward = kernel("max_backward", {
   read: { dy: "scalar", index: "u32" },

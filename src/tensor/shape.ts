@@ -36,8 +36,13 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
   });
 }
 
-/** Axes as sorted, non-negative numbers; all of them by default. @throws Error for an axis that the shape lacks or a repeated one */
-export function normalizeAxes(op: string, shape: Shape, axes?: number | readonly number[]): number[] {
+/** Axes as sorted, non-negative numbers; all of them by default. `name` is what errors call them. @throws Error for an axis that the shape lacks or a repeated one */
+export function normalizeAxes(
+  op: string,
+  shape: Shape,
+  axes?: number | readonly number[],
+  name = "axes",
+): number[] {
   const list = axes === undefined ? shape.map((_, axis) => axis) : typeof axes === "number" ? [axes] : axes;
   const normal = list.map((axis) => (axis < 0 ? axis + shape.length : axis)).sort((a, b) => a - b);
   const wrong = normal.some(
@@ -45,7 +50,7 @@ export function normalizeAxes(op: string, shape: Shape, axes?: number | readonly
   );
   if (wrong) {
     throw new Error(
-      `[${op}] 'axes' must name different axes of ${formatShape(shape)}, but got ${formatShape(list)}`,
+      `[${op}] '${name}' must name different axes of ${formatShape(shape)}, but got ${formatShape(list)}`,
     );
   }
   return normal;

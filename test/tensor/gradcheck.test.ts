@@ -5,6 +5,7 @@ import {
   adaptiveAvgPool2d,
   add,
   avgPool2d,
+  concat,
   conv2d,
   div,
   exp,
@@ -18,9 +19,11 @@ import {
   mean,
   mul,
   neg,
+  pad,
   pow,
   relu,
   reshape,
+  slice,
   sqrt,
   sub,
   sum,
@@ -71,6 +74,28 @@ const cases: [string, (...inputs: Tensor[]) => Tensor, () => Tensor[]][] = [
   ["reshape", (x) => mul(reshape(x, [5, -1]), reshape(x, [5, 3])), () => [random([3, 5])]],
   ["flatten", (x) => pow(flatten(x), 2), () => [random([2, 3, 4])]],
   ["transpose", (x) => mul(transpose(x, [2, 0, 1]), random([5, 3, 4], 3)), () => [random([3, 4, 5])]],
+  ["slice", (x) => pow(slice(x, [1, 0, 2], [3, -1]), 2), () => [random([3, 4, 5])]],
+  [
+    "concat",
+    (a, b) => pow(concat([a, b, a], { axis: 1 }), 2),
+    () => [random([3, 4, 4]), random([3, 8, 4], 2)],
+  ],
+  [
+    "pad",
+    (x) =>
+      pow(
+        pad(
+          x,
+          [
+            [1, 2],
+            [0, 1],
+          ],
+          { value: 3 },
+        ),
+        2,
+      ),
+    () => [random([3, 4, 5])],
+  ],
   ["relu", relu, () => [distinct([3, 5])]],
   ["gelu", gelu, () => [random([3, 5])]],
   ["maxPool2d", (x) => maxPool2d(x, { size: 3, stride: 2, padding: 1 }), () => [distinct([1, 5, 4, 3])]],

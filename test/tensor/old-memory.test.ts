@@ -8,10 +8,12 @@ import { gpu } from "../support/gpu.ts";
 const {
   adaptiveAvgPool2d,
   add,
+  argmax,
   avgPool2d,
   batchNorm,
   batchNormGelu,
   batchNormReluDropout,
+  concat,
   conv2d,
   countCorrect,
   div,
@@ -25,7 +27,8 @@ const {
   max,
   maxPool2d,
 } = wgrad;
-const { mean, mul, neg, pow, relu, reshape, softmaxCrossEntropy, sqrt, sub, sum, transpose } = wgrad;
+const { mean, mul, neg, pad, pow, relu, reshape, slice, softmaxCrossEntropy, sqrt, sub, sum, transpose } =
+  wgrad;
 type Tensor = wgrad.Tensor;
 type Values = Float32Array<ArrayBuffer>;
 
@@ -149,6 +152,15 @@ const rows: readonly Row[] = [
   simple("sum", (x) => sum(x, { axes: [0, 2] })),
   simple("mean", (x) => mean(x, { axes: 2 })),
   simple("max", (x) => max(x, { axes: 1 })),
+  simple("argmax", (x) => argmax(x, { axis: 1 })),
+  simple("slice", (x) => slice(x, [1, 0, 2], [3, 4])),
+  simple("concat", (x) => concat([x, mul(x, 2)], { axis: 1 })),
+  simple("pad", (x) =>
+    pad(x, [
+      [1, 0],
+      [2, 1],
+    ]),
+  ),
   simple("reshape", (x) => reshape(x, [7, 15])),
   simple("flatten", (x) => flatten(x)),
   simple("transpose", (x) => transpose(x, [2, 0, 1])),

@@ -1,6 +1,6 @@
 import { launchBinary } from "../../kernels/binary.ts";
 import { fill } from "../../kernels/elementwise.ts";
-import { launchMax, launchSum, maxBackward } from "../../kernels/reduce.ts";
+import { launchMax, launchSum, maxBackward, placeAlongAxis } from "../../kernels/reduce.ts";
 import { normalizeAxes, type Shape, sizeOf } from "../shape.ts";
 import { record } from "../tape.ts";
 import { quads, type Tensor } from "../tensor.ts";
@@ -52,6 +52,29 @@ export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
         maxBackward(x.device, { dy, index, dx, n: dy.size });
       }),
   });
+}
+
+/**
+ * Where along an axis the maximum stands: the first where several are equal. NaN counts as the largest. No gradient.
+ * @param x any shape
+ * @param options `axis` may be negative; without it x is taken as flat. `keepDims`: whether the axis stays, with extent 1
+ * @returns i32, x's shape without the axis; `[]` without one
+ * @throws Error for an axis that x lacks
+ */
+export function argmax(
+  x: Tensor,
+  { axis, keepDims = false }: { readonly axis?: number; readonly keepDims?: boolean } = {},
+): Tensor {
+  normalizeAxes("argmax", x.shape, axis, "axis");
+  const { axes, shape } = resolve("argmax", x, axis === undefined ? { keepDims } : { axes: axis, keepDims });
+  const [y, index] = [x.gpu.temporary(shape), x.gpu.temporary(shape, "u32")];
+  launchMax(x.device, { x, y, index, shape: x.shape, axes });
+  const place = x.gpu.empty(shape, "i32");
+  const stride = axis === undefined ? 1 : sizeOf(x.shape.slice((axes[0] ?? 0) + 1));
+  placeAlongAxis(x.device, { index, place, n: place.size, stride, extent: x.size / sizeOf(shape) });
+  y.claim.release("argmax");
+  index.claim.release("argmax");
+  return place;
 }
 
 function scaledSum(
