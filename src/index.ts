@@ -7,7 +7,16 @@ export * as nn from "./nn/index.ts";
 export * as optim from "./nn/optim/index.ts";
 export { createGpu, Gpu, type GpuOptions } from "./tensor/gpu.ts";
 export { graphToDot } from "./tensor/graph.ts";
-export { add, div, mul, sub } from "./tensor/ops/arithmetic.ts";
+export {
+  type ClampOptions,
+  clamp,
+  type LeakyReluOptions,
+  leakyRelu,
+  sigmoid,
+  silu,
+  tanh,
+} from "./tensor/ops/activations.ts";
+export { add, div, maximum, mul, sub } from "./tensor/ops/arithmetic.ts";
 export {
   type AvgPool2dOptions,
   adaptiveAvgPool2d,
@@ -24,6 +33,7 @@ export { concat, pad, slice } from "./tensor/ops/box.ts";
 export { type Conv2dOptions, conv2d } from "./tensor/ops/conv2d.ts";
 export { type DropoutOptions, dropout } from "./tensor/ops/dropout.ts";
 export { gelu } from "./tensor/ops/gelu.ts";
+export { binaryCrossEntropyWithLogits, meanSquaredError } from "./tensor/ops/losses.ts";
 export { exp, log, neg, pow, sqrt } from "./tensor/ops/math.ts";
 export { type MatmulOptions, matmul } from "./tensor/ops/matmul.ts";
 export { type MaxPool2dOptions, maxPool2d } from "./tensor/ops/max-pool2d.ts";
@@ -31,12 +41,14 @@ export { countCorrect, Metrics, type MetricsResult } from "./tensor/ops/metrics.
 export { argmax, max, mean, type ReduceOptions, sum } from "./tensor/ops/reduce.ts";
 export { relu } from "./tensor/ops/relu.ts";
 export { flatten, reshape } from "./tensor/ops/reshape.ts";
+export { logSoftmax, softmax } from "./tensor/ops/softmax.ts";
 export {
   type Labels,
   type SoftmaxCrossEntropyOptions,
   softmaxCrossEntropy,
 } from "./tensor/ops/softmax-cross-entropy.ts";
 export { transpose } from "./tensor/ops/transpose.ts";
+export { where } from "./tensor/ops/where.ts";
 export type { RecordedArgument, RecordedStep } from "./tensor/record.ts";
 export { Rng, type RngState } from "./tensor/rng.ts";
 export { type BackwardOptions, noGrad } from "./tensor/tape.ts";

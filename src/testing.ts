@@ -1,4 +1,5 @@
 /** `wgrad/testing`: a gradient check for ops of one's own, and the float64 references that the kernels are tested against. */
+export * from "./kernels/activations.reference.ts";
 export * from "./kernels/adam.reference.ts";
 export * from "./kernels/augment.reference.ts";
 export * from "./kernels/average-pool.reference.ts";
@@ -7,6 +8,7 @@ export * from "./kernels/batch-norm/batch-norm-gelu.reference.ts";
 export * from "./kernels/batch-norm/batch-norm-relu-dropout.reference.ts";
 export * from "./kernels/bias.reference.ts";
 export * from "./kernels/binary.reference.ts";
+export * from "./kernels/binary-cross-entropy.reference.ts";
 export * from "./kernels/box.reference.ts";
 export * from "./kernels/channel-sum.reference.ts";
 export * from "./kernels/conv2d/conv2d.reference.ts";
@@ -22,6 +24,8 @@ export * from "./kernels/max-pool.reference.ts";
 export * from "./kernels/reduce.reference.ts";
 export * from "./kernels/relu.reference.ts";
 export * from "./kernels/sgd.reference.ts";
+export * from "./kernels/softmax.reference.ts";
 export * from "./kernels/transpose.reference.ts";
 export * from "./kernels/unary.reference.ts";
+export * from "./kernels/where.reference.ts";
 export { type GradcheckOptions, gradcheck } from "./testing/gradcheck.ts";

@@ -1,4 +1,5 @@
 /** The cases of every kernel family: tests and benchmarks loop over this list. */
+import { activationCases } from "./activations.cases.ts";
 import { adamCases } from "./adam.cases.ts";
 import { augmentCases, translateCases } from "./augment.cases.ts";
 import { averagePoolCases } from "./average-pool.cases.ts";
@@ -7,6 +8,7 @@ import { batchNormGeluCases } from "./batch-norm/batch-norm-gelu.cases.ts";
 import { batchNormReluDropoutCases } from "./batch-norm/batch-norm-relu-dropout.cases.ts";
 import { biasCases } from "./bias.cases.ts";
 import { binaryCases } from "./binary.cases.ts";
+import { binaryCrossEntropyCases } from "./binary-cross-entropy.cases.ts";
 import { boxCases } from "./box.cases.ts";
 import type { KernelCase } from "./cases.ts";
 import { channelSumCases } from "./channel-sum.cases.ts";
@@ -26,14 +28,18 @@ import { reduceCases } from "./reduce.cases.ts";
 import { reluCases } from "./relu.cases.ts";
 import { rngCases } from "./rng.cases.ts";
 import { sgdCases } from "./sgd.cases.ts";
+import { softmaxCases } from "./softmax.cases.ts";
 import { transposeCases } from "./transpose.cases.ts";
 import { powCases, unaryCases } from "./unary.cases.ts";
+import { whereCases } from "./where.cases.ts";
 
 export const allCases: readonly KernelCase[] = [
+  ...activationCases,
   ...augmentCases,
   ...averagePoolCases,
   ...biasCases,
   ...binaryCases,
+  ...binaryCrossEntropyCases,
   ...boxCases,
   ...channelSumCases,
   ...conv2dFamilyCases,
@@ -42,10 +48,10 @@ export const allCases: readonly KernelCase[] = [
   ...gatherCases,
   ...geluCases,
   ...gemmCases,
+  ...lookaheadCases,
   ...adamCases,
   ...gradientNormCases,
   ...movingAverageCases,
-  ...lookaheadCases,
   ...reduceCases,
   ...reluCases,
   ...rngCases,
@@ -59,6 +65,8 @@ export const allCases: readonly KernelCase[] = [
   ...maxPoolCases,
   ...powCases,
   ...translateCases,
+  ...softmaxCases,
   ...transposeCases,
   ...unaryCases,
+  ...whereCases,
 ];

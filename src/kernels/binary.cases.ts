@@ -6,8 +6,12 @@ import {
   divBroadcast,
   divQuads,
   launchBinary,
+  maximumBroadcast,
+  maximumQuads,
   mulBroadcast,
   mulQuads,
+  shareBroadcast,
+  shareQuads,
   subBroadcast,
   subQuads,
 } from "./binary.ts";
@@ -15,9 +19,25 @@ import { type KernelCase, noise, values, view } from "./cases.ts";
 
 type ShapeOrNumber = readonly number[] | number;
 
-const quadKernels = { add: addQuads, sub: subQuads, mul: mulQuads, div: divQuads };
-const broadcastKernels = { add: addBroadcast, sub: subBroadcast, mul: mulBroadcast, div: divBroadcast };
-const operations: readonly BinaryOperation[] = ["add", "sub", "mul", "div"];
+const quadKernels = {
+  add: addQuads,
+  sub: subQuads,
+  mul: mulQuads,
+  div: divQuads,
+  maximum: maximumQuads,
+  share: shareQuads,
+};
+const broadcastKernels = {
+  add: addBroadcast,
+  sub: subBroadcast,
+  mul: mulBroadcast,
+  div: divBroadcast,
+  maximum: maximumBroadcast,
+  share: shareBroadcast,
+};
+const operations: readonly BinaryOperation[] = ["add", "sub", "mul", "div", "maximum", "share"];
+/** Whose cases have NaN, and elements that are equal. */
+const comparing: readonly BinaryOperation[] = ["maximum", "share"];
 
 const activation = [32, 32, 32, 64];
 const alike: [ShapeOrNumber, ShapeOrNumber, readonly number[]][] = [
@@ -83,6 +103,11 @@ function divisor(count: number, seed: number): Float32Array<ArrayBuffer> {
   return noise(count, seed).map((value) => value + Math.sign(value) * 0.5);
 }
 
+function withNan(x: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  if (x.length > 2) x[1] = Number.NaN;
+  return x;
+}
+
 function binaryCase(
   operation: BinaryOperation,
   a: ShapeOrNumber,
@@ -96,10 +121,14 @@ function binaryCase(
   return {
     name: `${operation} ${text(a)} ${text(b)} -> ${text(shape)}`,
     covers,
-    inputs: () => ({
-      ...(typeof a === "number" ? {} : { a: noise(sizeOf(a), 1) }),
-      ...(typeof b === "number" ? {} : { b: divisor(sizeOf(b), 2) }),
-    }),
+    inputs: () => {
+      const coarse = (x: Float32Array<ArrayBuffer>) =>
+        comparing.includes(operation) ? withNan(x.map((value) => Math.round(2 * value))) : x;
+      return {
+        ...(typeof a === "number" ? {} : { a: coarse(noise(sizeOf(a), 1)) }),
+        ...(typeof b === "number" ? {} : { b: coarse(divisor(sizeOf(b), 2)) }),
+      };
+    },
     outputs: { y: sizeOf(shape) },
     launch: (device, views) => {
       const left = typeof a === "number" ? a : { ...view(views, "a"), shape: a };
@@ -115,7 +144,7 @@ function binaryCase(
       operation === "div"
         ? { relative: 2.5 * 2 ** -23, why: "WGSL allows a quotient 2.5 units in the last place" }
         : { relative: 2 ** -24, why: "one rounding" },
-    bench: shape === activation,
+    bench: shape === activation && operation !== "share",
     bytes,
   };
 }

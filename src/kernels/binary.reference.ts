@@ -6,6 +6,8 @@ const operations = {
   sub: (a: number, b: number) => a - b,
   mul: (a: number, b: number) => a * b,
   div: (a: number, b: number) => a / b,
+  maximum: Math.max,
+  share: (a: number, b: number) => (a < b ? 0 : a === b ? 0.5 : 1),
 };
 
 /** y = a op b, both broadcast to `shape`. */
@@ -17,19 +19,25 @@ export function binaryReference(
   bShape: readonly number[],
   shape: readonly number[],
 ): Float64Array {
-  const aStrides = broadcastStrides(aShape, shape);
-  const bStrides = broadcastStrides(bShape, shape);
+  const aAt = broadcastIndex(aShape, shape);
+  const bAt = broadcastIndex(bShape, shape);
   const size = shape.reduce((product, extent) => product * extent, 1);
-  return Float64Array.from({ length: size }, (_, index) => {
+  return Float64Array.from({ length: size }, (_, index) =>
+    operations[operation](a[aAt(index)] ?? Number.NaN, b[bAt(index)] ?? Number.NaN),
+  );
+}
+
+/** Which element of a tensor of `from` stands at an element of `shape`, to which it's broadcast. */
+export function broadcastIndex(from: readonly number[], shape: readonly number[]): (index: number) => number {
+  const strides = broadcastStrides(from, shape);
+  return (index) => {
     let rest = index;
-    let aOffset = 0;
-    let bOffset = 0;
+    let offset = 0;
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       const extent = shape[axis] ?? 1;
-      aOffset += (rest % extent) * (aStrides[axis] ?? 0);
-      bOffset += (rest % extent) * (bStrides[axis] ?? 0);
+      offset += (rest % extent) * (strides[axis] ?? 0);
       rest = Math.floor(rest / extent);
     }
-    return operations[operation](a[aOffset] ?? Number.NaN, b[bOffset] ?? Number.NaN);
-  });
+    return offset;
+  };
 }

@@ -1,5 +1,5 @@
 /**
- * y = a op b with broadcasting: one template for the four operations, two kernels each.
+ * y = a op b with broadcasting: one template for the operations, two kernels each.
  *
  * `*_quads` serves equal shapes, one-element operands and numbers: memory-bound, vec4 in and out, and which of the three an
  * operand is, is a parameter. `*_broadcast` serves every other broadcast, element by element, by index arithmetic. Kernels
@@ -22,6 +22,22 @@ const ofEach = 0;
 const ofOne = 1;
 const ofNumber = 2;
 
+/** What an operand whose innermost stride is given is, where all dimensions merge into one. With one element in y no stride says it: all hold one. */
+export function kindOf(operand: Operand, stride: number | undefined): number {
+  return typeof operand === "number" ? ofNumber : stride === 1 ? ofEach : ofOne;
+}
+
+/** `operand`: the vec4 that an operand contributes. `element_index`: where it lies. */
+export const operandWgsl = wgsl`
+      fn element_index(i: u32, kind: u32) -> u32 { return select(0u, i, kind == ${ofEach}u); }
+      fn operand(element: quad, kind: u32, number: scalar) -> quad {
+        let single = select(element.x, number, kind == ${ofNumber}u);
+        return select(quad(single), element, kind == ${ofEach}u);
+      }`;
+
+const nanIn = (bits: string, truth: string) => wgsl`
+      fn nan_in(x: cell) -> ${truth} { return (bitcast<${bits}>(x) & ${bits}(0x7fffffffu)) > ${bits}(0x7f800000u); }`;
+
 const operandParams = { a_kind: "u32", b_kind: "u32", a_number: "f32", b_number: "f32" } as const;
 
 function binaryKernels(name: string, expression: string) {
@@ -29,21 +45,18 @@ function binaryKernels(name: string, expression: string) {
     read: { a: "quad", b: "quad" },
     write: { y: "quad" },
     params: { n: "u32", ...operandParams },
-    declarations: wgsl`
-      fn operand(element: quad, kind: u32, number: scalar) -> quad {
-        let single = select(element.x, number, kind == ${ofNumber}u);
-        return select(quad(single), element, kind == ${ofEach}u);
-      }`,
+    declarations: `alias cell = quad;${operandWgsl}${nanIn("vec4u", "vec4<bool>")}`,
     elementwise: true,
     body: wgsl`
-      let left = operand(a[select(0u, i, params.a_kind == ${ofEach}u)], params.a_kind, params.a_number);
-      let right = operand(b[select(0u, i, params.b_kind == ${ofEach}u)], params.b_kind, params.b_number);
+      let left = operand(a[element_index(i, params.a_kind)], params.a_kind, params.a_number);
+      let right = operand(b[element_index(i, params.b_kind)], params.b_kind, params.b_number);
       y[i] = ${expression};`,
   });
   const broadcast = kernel(`${name}_broadcast`, {
     read: { a: "scalar", b: "scalar" },
     write: { y: "scalar" },
     params: { n: "u32", ...operandParams, ...walkParamTypes("a", "b") },
+    declarations: `alias cell = scalar;${nanIn("u32", "bool")}`,
     elementwise: true,
     body: wgsl`
       ${walkOffsets("a", "b")}
@@ -63,11 +76,24 @@ export const { quads: mulQuads, broadcast: mulBroadcast } = binaryKernels("mul",
 /** y = a / b. */
 export const { quads: divQuads, broadcast: divBroadcast } = binaryKernels("div", "left / right");
 
+/** y = the larger of a and b; NaN if one of them is. */
+export const { quads: maximumQuads, broadcast: maximumBroadcast } = binaryKernels(
+  "maximum",
+  "select(right, left, ((left > right) | nan_in(left)) & !nan_in(right))",
+);
+/** y = a's share in the gradient of the maximum: 1 where a is larger (or one is NaN), half where they're equal, elsewhere 0. */
+export const { quads: shareQuads, broadcast: shareBroadcast } = binaryKernels(
+  "share",
+  "select(select(cell(1), cell(0.5), left == right), cell(0), left < right)",
+);
+
 const kernels = {
   add: { quads: addQuads, broadcast: addBroadcast },
   sub: { quads: subQuads, broadcast: subBroadcast },
   mul: { quads: mulQuads, broadcast: mulBroadcast },
   div: { quads: divQuads, broadcast: divBroadcast },
+  maximum: { quads: maximumQuads, broadcast: maximumBroadcast },
+  share: { quads: shareQuads, broadcast: shareBroadcast },
 };
 
 export type BinaryOperation = keyof typeof kernels;
@@ -85,16 +111,14 @@ export function launchBinary(
   const walk = mergeDimensions(operation, y.shape, [stridesOf(a, y), stridesOf(b, y)]);
   const [aStrides = [], bStrides = []] = walk.strides;
   const numbers = { a_number: typeof a === "number" ? a : 0, b_number: typeof b === "number" ? b : 0 };
-  const kindOf = (operand: Operand, stride: number | undefined) =>
-    typeof operand === "number" ? ofNumber : stride === 1 ? ofEach : ofOne;
   const kinds = { a_kind: kindOf(a, aStrides[0]), b_kind: kindOf(b, bStrides[0]) };
   const n = y.shape.reduce((product, extent) => product * extent, 1);
-  // With one element in y no stride says what an operand is: all of them hold one.
   if (walk.extents.length <= 1) quads(device, { ...views, n: Math.ceil(n / 4), ...numbers, ...kinds });
   else broadcast(device, { ...views, n, ...numbers, ...kinds, ...walkParams(walk, "a", "b") });
 }
 
-function stridesOf(operand: Operand, y: ShapedView): number[] {
+/** Strides with which y's shape is walked over an operand. */
+export function stridesOf(operand: Operand, y: ShapedView): number[] {
   return broadcastStrides(typeof operand === "number" ? [] : operand.shape, y.shape);
 }
 

@@ -1,5 +1,6 @@
 /** `nn`: modules, layers, initial values, models. */
 export { LeakyReLU, Sigmoid, SiLU, Tanh } from "./activations.ts";
+export { fromChainer } from "./chainer.ts";
 export * as init from "./init.ts";
 export {
   type Initializer,
@@ -47,4 +48,5 @@ export {
 export type { SafetensorsType } from "./safetensors-dtypes.ts";
 export { SafetensorsError } from "./safetensors-error.ts";
 export type { StateDict, StateValue, StateValues } from "./state.ts";
+export type { Summary, SummaryRow } from "./summary.ts";
 export { type WhiteningOptions, whitening } from "./whitening.ts";

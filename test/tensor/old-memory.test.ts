@@ -5,6 +5,7 @@ import { noise } from "../../src/kernels/cases.ts";
 import { maxPoolGradReference } from "../../src/kernels/max-pool.reference.ts";
 import { gpu } from "../support/gpu.ts";
 
+const { binaryCrossEntropyWithLogits, meanSquaredError } = wgrad;
 const {
   adaptiveAvgPool2d,
   add,
@@ -29,6 +30,7 @@ const {
 } = wgrad;
 const { mean, mul, neg, pad, pow, relu, reshape, slice, softmaxCrossEntropy, sqrt, sub, sum, transpose } =
   wgrad;
+const { clamp, leakyRelu, logSoftmax, maximum, sigmoid, silu, softmax, tanh, where } = wgrad;
 type Tensor = wgrad.Tensor;
 type Values = Float32Array<ArrayBuffer>;
 
@@ -135,6 +137,7 @@ const product = (m: number, n: number, k: number, options: wgrad.MatmulOptions):
 ];
 
 const channelCounts = [1, 2, 3, 4, 5, 6, 7, 8];
+const firstColumns = gpu.tensor([1, 1, 0, 0, 0, 0, 0]).keep();
 const labels = gpu.tensor(Int32Array.of(4, 0, 2)).keep();
 
 const rows: readonly Row[] = [
@@ -149,6 +152,15 @@ const rows: readonly Row[] = [
   simple("pow", (x) => pow(x, -2)),
   simple("relu", (x) => relu(sub(x, rowOf(x)))),
   simple("gelu", (x) => gelu(sub(x, rowOf(x)))),
+  simple("leakyRelu", (x) => leakyRelu(sub(x, rowOf(x)))),
+  simple("sigmoid", (x) => sigmoid(sub(x, rowOf(x)))),
+  simple("silu", (x) => silu(sub(x, rowOf(x)))),
+  simple("tanh", (x) => tanh(sub(x, rowOf(x)))),
+  simple("clamp", (x) => clamp(x, { min: 10, max: 90 })),
+  simple("softmax", softmax),
+  simple("logSoftmax", logSoftmax),
+  simple("maximum", (x) => maximum(x, rowOf(x))),
+  ["where", [3, 5, 7], () => ({ op: (x) => where(firstColumns, x, rowOf(x)) })],
   simple("sum", (x) => sum(x, { axes: [0, 2] })),
   simple("mean", (x) => mean(x, { axes: 2 })),
   simple("max", (x) => max(x, { axes: 1 })),
@@ -173,6 +185,21 @@ const rows: readonly Row[] = [
     },
   ],
   ["softmaxCrossEntropy", [3, 5], () => ({ op: (x) => softmaxCrossEntropy(x, labels), loss: sum })],
+  [
+    "softmaxCrossEntropy with a label that's ignored",
+    [3, 5],
+    () => ({ op: (x) => softmaxCrossEntropy(x, labels, { ignoreIndex: 0 }), loss: sum }),
+  ],
+  ...Object.entries({ meanSquaredError, binaryCrossEntropyWithLogits }).map(
+    ([name, op]): Row => [
+      name,
+      [3, 5],
+      () => {
+        const y = leaf([3, 5], 1);
+        return { op: (x) => op(x, y), others: [y], loss: sum };
+      },
+    ],
+  ),
   // It has no gradient: the loss is another one.
   ["countCorrect", [3, 5], () => ({ op: (x) => countCorrect(x, labels) })],
   ...[true, false].flatMap((transposeA) => [

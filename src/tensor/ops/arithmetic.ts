@@ -1,9 +1,10 @@
 /** Arithmetic with broadcasting by NumPy's rules: aligned at the last axis, extents are equal or 1. */
 import { type BinaryOperation, launchBinary } from "../../kernels/binary.ts";
-import { launchSum } from "../../kernels/reduce.ts";
-import { broadcastShapes, sameShape } from "../shape.ts";
+import { launchWhere } from "../../kernels/where.ts";
+import { broadcastShapes } from "../shape.ts";
 import { type GradientSink, record } from "../tape.ts";
-import { Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
+import { intoBroadcast, needsGradient, passBroadcast, shapeOf, tensorsIn } from "./broadcast.ts";
 import { requireFloat } from "./check.ts";
 
 /**
@@ -79,6 +80,37 @@ export function div(a: Tensor | number, b: Tensor | number): Tensor {
   );
 }
 
+/**
+ * The larger of two, `y = max(a, b)`; NaN where one of them is. Operands, result and errors as `add`.
+ *
+ * Gradients: `da = dy` where a is larger, half of dy where both are equal, elsewhere 0, and b's likewise, as in PyTorch. Where y is
+ * NaN, both get dy.
+ */
+export function maximum(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary(
+    "maximum",
+    a,
+    b,
+    ({ dy, gradients }) => {
+      intoBroadcast(gradients, a, dy, (da) => launchShare(dy, a, b, da));
+      intoBroadcast(gradients, b, dy, (db) => launchShare(dy, b, a, db));
+    },
+    () => [...tensorsIn(a), ...tensorsIn(b)],
+  );
+}
+
+/** a's share of dy. Where that's none, not even NaN times 0. */
+function launchShare(dy: Tensor, a: Tensor | number, b: Tensor | number, da: Tensor): void {
+  const { device, gpu, shape } = dy;
+  const share = gpu.temporary(shape);
+  const scaled = gpu.temporary(shape);
+  launchBinary(device, "share", a, b, share);
+  launchBinary(device, "mul", dy, share, scaled);
+  launchWhere(device, { condition: share, isFloat: true, a: scaled, b: 0, y: da });
+  share.claim.release("maximum");
+  scaled.claim.release("maximum");
+}
+
 interface BackwardArguments {
   readonly dy: Tensor;
   readonly y: Tensor;
@@ -103,52 +135,4 @@ function binary(
     saves: saves(y),
     backward: (dy, gradients) => backward({ dy, y, gradients }),
   });
-}
-
-function tensorsIn(operand: Tensor | number): readonly Tensor[] {
-  return operand instanceof Tensor ? [operand] : [];
-}
-
-function shapeOf(operand: Tensor | number): readonly number[] {
-  return operand instanceof Tensor ? operand.shape : [];
-}
-
-function needsGradient(operand: Tensor | number): boolean {
-  return operand instanceof Tensor && operand.requiresGrad;
-}
-
-/** dy itself as an operand's gradient, summed where the operand was broadcast. */
-function passBroadcast(gradients: GradientSink, x: Tensor | number, dy: Tensor): void {
-  if (typeof x === "number") return;
-  if (sameShape(x.shape, dy.shape)) gradients.pass(x, dy);
-  else gradients.into(x, (dx) => sumTo(dy, x, dx));
-}
-
-/** What `launch` computes in dy's shape as an operand's gradient, summed where the operand was broadcast. */
-function intoBroadcast(
-  gradients: GradientSink,
-  x: Tensor | number,
-  dy: Tensor,
-  launch: (gradient: Tensor) => void,
-): void {
-  if (typeof x === "number") return;
-  gradients.into(x, (dx) => {
-    if (sameShape(x.shape, dy.shape)) {
-      launch(dx);
-      return;
-    }
-    const whole = dy.gpu.temporary(dy.shape);
-    launch(whole);
-    sumTo(whole, x, dx);
-    whole.claim.release("backward()");
-  });
-}
-
-/** Sums a gradient over the axes along which x was broadcast. */
-function sumTo(gradient: Tensor, x: Tensor, dx: Tensor): void {
-  const missing = gradient.shape.length - x.shape.length;
-  const axes = gradient.shape.flatMap((extent, axis) =>
-    extent !== (x.shape[axis - missing] ?? 1) ? [axis] : [],
-  );
-  launchSum(gradient.device, { x: gradient, y: dx, shape: gradient.shape, axes });
 }
