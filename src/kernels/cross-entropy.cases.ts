@@ -12,7 +12,14 @@ import {
 } from "./cross-entropy.ts";
 
 /** Around the 64 lanes of a workgroup in both directions; CIFAR-100 at batch 128; `scale` 1e8 drowns a naive exponential. */
-const sizes: { rows: number; classes: number; smoothing?: number; scale?: number; bench?: boolean }[] = [
+const sizes: {
+  rows: number;
+  classes: number;
+  smoothing?: number;
+  scale?: number;
+  ignoreIndex?: number;
+  bench?: boolean;
+}[] = [
   { rows: 1, classes: 1 },
   { rows: 3, classes: 2 },
   { rows: 63, classes: 64 },
@@ -21,6 +28,8 @@ const sizes: { rows: number; classes: number; smoothing?: number; scale?: number
   { rows: 130, classes: 131, smoothing: 0.2 },
   { rows: 7, classes: 5, scale: 1e8 },
   { rows: 7, classes: 5, scale: 1e8, smoothing: 0.1 },
+  { rows: 67, classes: 3, ignoreIndex: 1 },
+  { rows: 130, classes: 5, ignoreIndex: 4, smoothing: 0.2 },
   { rows: 128, classes: 100, bench: true },
 ];
 
@@ -31,9 +40,9 @@ function labels(rows: number, classes: number): Int32Array<ArrayBuffer> {
 const tolerance = { relative: 3e-6, why: "WGSL's exp and log are right to a few units in the last place" };
 
 export const crossEntropyCases: KernelCase[] = sizes.flatMap(
-  ({ rows, classes, smoothing = 0, scale = 4, bench = false }) => {
-    const name = `[${rows}, ${classes}] smoothing ${smoothing} scale ${scale}`;
-    const size = { rows, classes, smoothing };
+  ({ rows, classes, smoothing = 0, scale = 4, ignoreIndex, bench = false }) => {
+    const name = `[${rows}, ${classes}] smoothing ${smoothing} scale ${scale}${ignoreIndex === undefined ? "" : ` without label ${ignoreIndex}`}`;
+    const size = { rows, classes, smoothing, ignoreIndex };
     const logits = () => noise(rows * classes, 1).map((value) => Math.fround(value * scale));
     const cases: KernelCase[] = [
       {
@@ -44,15 +53,23 @@ export const crossEntropyCases: KernelCase[] = sizes.flatMap(
         launch: (device, views) => {
           const peaks = device.allocate(rows * 4, "peaks");
           const totals = device.allocate(rows * 4, "totals");
-          const given = { logits: view(views, "logits"), labels: view(views, "labels"), peaks, totals };
+          const counted = device.allocate(4, "counted");
+          const kept = { peaks, totals, counted };
+          const given = { logits: view(views, "logits"), labels: view(views, "labels"), ...kept };
           crossEntropyLoss(device, { ...given, loss: view(views, "loss") }, size);
           const gradients = { dloss: view(views, "dloss"), dlogits: view(views, "dlogits") };
           crossEntropyGrad(device, { ...given, ...gradients }, size);
           device.release(peaks);
           device.release(totals);
+          device.release(counted);
         },
         reference: (inputs) => {
-          const result = crossEntropyReference(values(inputs, "logits"), values(inputs, "labels"), smoothing);
+          const result = crossEntropyReference(
+            values(inputs, "logits"),
+            values(inputs, "labels"),
+            smoothing,
+            ignoreIndex,
+          );
           return { loss: [result.loss], dlogits: result.dlogits };
         },
         tolerance,

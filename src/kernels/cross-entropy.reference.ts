@@ -10,19 +10,22 @@ export function crossEntropyReference(
   logits: ArrayLike<number>,
   labels: ArrayLike<number>,
   smoothing: number,
+  ignoreIndex?: number,
 ): CrossEntropyReference {
   const rows = labels.length;
+  const counted = Array.from(labels).filter((label) => label !== ignoreIndex).length;
   const classes = logits.length / rows;
   const dlogits = new Float64Array(logits.length);
-  let loss = 0;
+  let loss = counted > 0 ? 0 : Number.NaN;
   for (let row = 0; row < rows; row++) {
+    if (labels[row] === ignoreIndex) continue;
     const values = Array.from(logits).slice(row * classes, (row + 1) * classes);
     const peak = Math.max(...values);
     const total = values.reduce((sum, value) => sum + Math.exp(value - peak), 0);
     values.forEach((value, k) => {
       const target = (k === labels[row] ? 1 - smoothing : 0) + smoothing / classes;
-      if (target > 0) loss += (target * (Math.log(total) - (value - peak))) / rows;
-      dlogits[row * classes + k] = (Math.exp(value - peak) / total - target) / rows;
+      if (target > 0) loss += (target * (Math.log(total) - (value - peak))) / counted;
+      dlogits[row * classes + k] = (Math.exp(value - peak) / total - target) / counted;
     });
   }
   return { loss, dlogits };

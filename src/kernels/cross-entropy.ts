@@ -6,7 +6,8 @@
  * max and sum, not their log-sum-exp, which at 1e8 has steps of 8.
  *
  * A label without a class makes loss and gradient NaN (from a parameter: WGSL has no NaN of its own), reads nothing outside the
- * row, and is reported as a fault by the reduction over the rows, which sees the first such row.
+ * row, and is reported as a fault by the reduction over the rows, which sees the first such row. Rows whose label is the one to ignore, if there is
+ * one, give 0 and count in no mean.
  */
 import type { BufferView } from "../gpu/buffers.ts";
 import type { Device } from "../gpu/device.ts";
@@ -37,15 +38,20 @@ export function labelMessage(op: string, label: number, row: number, classes: nu
   );
 }
 
+/** Which label stands for none, if `ignores` is 1. */
+const ignoring = { ignores: "u32", ignored: "i32" } as const;
+const isIgnoredWgsl = wgsl`
+    fn is_ignored(label: i32) -> bool { return params.ignores == 1u && label == params.ignored; }`;
+
 export const crossEntropyRows = kernel("cross_entropy_rows", {
   read: { logits: "scalar", labels: "i32" },
   write: { losses: "f32", peaks: "f32", totals: "f32" },
-  params: { rows: "u32", classes: "u32", smoothing: "f32", nan: "u32" },
+  params: { rows: "u32", classes: "u32", smoothing: "f32", nan: "u32", ...ignoring },
   constants: { lanes },
   workgroupSize: lanes,
   groups: ({ rows }) => rows,
   declarations: wgsl`
-    ${isNanWgsl}
+    ${isNanWgsl}${isIgnoredWgsl}
     var<workgroup> first: array<f32, lanes>;
     var<workgroup> second: array<f32, lanes>;`,
   body: wgsl`
@@ -77,35 +83,42 @@ export const crossEntropyRows = kernel("cross_entropy_rows", {
       let uniform_loss = log_total - second[0] / f32(params.classes);
       loss = (1f - params.smoothing) * loss + params.smoothing * uniform_loss;
     }
-    losses[group] = bitcast<f32>(select(params.nan, bitcast<u32>(loss), valid));
+    losses[group] = select(bitcast<f32>(select(params.nan, bitcast<u32>(loss), valid)), 0f, is_ignored(label));
     peaks[group] = peak;
     totals[group] = first[0];`,
 });
 
-/** The mean of the rows' losses, and the first row whose label names no class. */
+/** The mean of the losses of the rows that count, how many those are, and the first row whose label names no class. The mean of none is NaN. */
 export const crossEntropyMean = kernel("cross_entropy_mean", {
   read: { losses: "f32", labels: "i32" },
-  write: { loss: "f32" },
+  write: { loss: "f32", counted: "f32" },
   update: { faults: "u32" },
-  params: { rows: "u32", classes: "u32", fault: "u32" },
+  params: { rows: "u32", classes: "u32", fault: "u32", nan: "u32", ...ignoring },
   constants: { lanes },
   workgroupSize: lanes,
   groups: () => 1,
-  declarations: wgsl`
+  declarations: wgsl`${isIgnoredWgsl}
     var<workgroup> sums: array<f32, lanes>;
+    var<workgroup> counts: array<u32, lanes>;
     var<workgroup> bad_rows: array<u32, lanes>;`,
   body: wgsl`
     var sum = 0f;
+    var count = 0u;
     var bad_row = params.rows;
     for (var row = lane; row < params.rows; row += lanes) {
-      sum += losses[row];
       let label = labels[row];
+      if (is_ignored(label)) { continue; }
+      sum += losses[row];
+      count++;
       if (label < 0 || label >= i32(params.classes)) { bad_row = min(bad_row, row); }
     }
     sums[lane] = sum;
-    bad_rows[lane] = bad_row;${inTree("sums[lane] += sums[lane + half]; bad_rows[lane] = min(bad_rows[lane], bad_rows[lane + half]);")}
+    counts[lane] = count;
+    bad_rows[lane] = bad_row;${inTree("sums[lane] += sums[lane + half]; counts[lane] += counts[lane + half]; bad_rows[lane] = min(bad_rows[lane], bad_rows[lane + half]);")}
     if (lane > 0u) { return; }
-    loss[0] = sums[0] / f32(params.rows);
+    let total = f32(counts[0]);
+    loss[0] = bitcast<f32>(select(params.nan, bitcast<u32>(sums[0] / total), counts[0] > 0u));
+    counted[0] = total;
     if (bad_rows[0] < params.rows && faults[0] == 0u) {
       faults[0] = params.fault;
       faults[1] = bad_rows[0];
@@ -114,19 +127,20 @@ export const crossEntropyMean = kernel("cross_entropy_mean", {
     }`,
 });
 
-/** dlogits = (softmax(logits) - target) * dloss / rows, where target = (1 - smoothing) * one-hot + smoothing / classes. */
+/** dlogits = (softmax(logits) - target) * dloss / counted, 0 in rows that don't count, where target = (1 - smoothing) * one-hot + smoothing / classes. */
 export const crossEntropyBackward = kernel("cross_entropy_backward", {
-  read: { logits: "scalar", labels: "i32", peaks: "f32", totals: "f32", dloss: "f32" },
+  read: { logits: "scalar", labels: "i32", peaks: "f32", totals: "f32", counted: "f32", dloss: "f32" },
   write: { dlogits: "scalar" },
-  params: { rows: "u32", classes: "u32", smoothing: "f32", nan: "u32" },
+  params: { rows: "u32", classes: "u32", smoothing: "f32", nan: "u32", ...ignoring },
   constants: { lanes },
   workgroupSize: lanes,
   groups: ({ rows }) => rows,
+  declarations: isIgnoredWgsl,
   body: wgsl`
     let begin = group * params.classes;
     let peak = peaks[group];
     let total = totals[group];
-    let scale = dloss[0] / f32(params.rows);
+    let scale = dloss[0] / counted[0];
     let label = labels[group];
     let valid = label >= 0 && label < i32(params.classes);
     let elsewhere = params.smoothing / f32(params.classes);
@@ -134,7 +148,8 @@ export const crossEntropyBackward = kernel("cross_entropy_backward", {
       let probability = exp(logits[begin + class_] - peak) / total;
       let target_ = elsewhere + select(0f, 1f - params.smoothing, i32(class_) == label);
       let gradient = (probability - target_) * scale;
-      dlogits[begin + class_] = bitcast<f32>(select(params.nan, bitcast<u32>(gradient), valid));
+      let known = bitcast<f32>(select(params.nan, bitcast<u32>(gradient), valid));
+      dlogits[begin + class_] = select(known, 0f, is_ignored(label));
     }`,
 });
 
@@ -180,27 +195,40 @@ export interface CrossEntropySize {
   readonly classes: number;
 }
 
-/** The mean loss of the rows; `peaks` and `totals` (a float a row) are for backward. */
+export interface CrossEntropySettings extends CrossEntropySize {
+  readonly smoothing: number;
+  /** The label of rows that don't count. */
+  readonly ignoreIndex?: number | undefined;
+}
+
+function parameters({ rows, classes, smoothing, ignoreIndex }: CrossEntropySettings) {
+  const ignores = ignoreIndex === undefined ? 0 : 1;
+  return { rows, classes, smoothing, nan, ignores, ignored: ignoreIndex ?? 0 };
+}
+
+/** The mean loss of the rows; `peaks` and `totals` (a float a row) and `counted` (a float) are for backward. */
 export function crossEntropyLoss(
   device: Device,
-  views: Readonly<Record<"logits" | "labels" | "loss" | "peaks" | "totals", BufferView>>,
-  size: CrossEntropySize & { readonly smoothing: number },
+  views: Readonly<Record<"logits" | "labels" | "loss" | "peaks" | "totals" | "counted", BufferView>>,
+  settings: CrossEntropySettings,
 ): void {
-  const { logits, labels, loss, peaks, totals } = views;
-  const { rows, classes } = size;
-  const losses = device.allocate(rows * 4, "losses");
-  crossEntropyRows(device, { logits, labels, losses, peaks, totals, ...size, nan });
+  const { logits, labels, loss, peaks, totals, counted } = views;
+  const params = parameters(settings);
+  const losses = device.allocate(settings.rows * 4, "losses");
+  crossEntropyRows(device, { logits, labels, losses, peaks, totals, ...params });
   const faults = device.faults.view;
-  crossEntropyMean(device, { losses, labels, loss, faults, rows, classes, fault: labelFault });
+  crossEntropyMean(device, { losses, labels, loss, counted, faults, ...params, fault: labelFault });
   device.release(losses);
 }
 
 export function crossEntropyGrad(
   device: Device,
-  views: Readonly<Record<"logits" | "labels" | "peaks" | "totals" | "dloss" | "dlogits", BufferView>>,
-  size: CrossEntropySize & { readonly smoothing: number },
+  views: Readonly<
+    Record<"logits" | "labels" | "peaks" | "totals" | "counted" | "dloss" | "dlogits", BufferView>
+  >,
+  settings: CrossEntropySettings,
 ): void {
-  crossEntropyBackward(device, { ...views, ...size, nan });
+  crossEntropyBackward(device, { ...views, ...parameters(settings) });
 }
 
 /** The number of rows whose first maximum is the label. NaN is the largest. */

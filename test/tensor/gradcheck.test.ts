@@ -145,6 +145,13 @@ const cases: [string, (...inputs: Tensor[]) => Tensor, () => Tensor[]][] = [
     (x, w) => conv2d(x, w, { padding: [1, 2], stride: [2, 1], dilation: [1, 2], groups: 2 }),
     () => [random([2, 5, 6, 4]), random([6, 3, 3, 2], 2)],
   ],
+  ["meanSquaredError", meanSquaredError, () => [random([3, 5]), random([3, 5], 2)]],
+  ["binaryCrossEntropyWithLogits", binaryCrossEntropyWithLogits, () => [random([3, 5]), positive([3, 5], 2)]],
+  [
+    "softmaxCrossEntropy",
+    (x) => softmaxCrossEntropy(x, Int32Array.of(4, -1, 2), { ignoreIndex: -1, labelSmoothing: 0.1 }),
+    () => [random([3, 5])],
+  ],
   ["a softmax by hand", softmaxByHand, () => [random([3, 5])]],
 ];
 

@@ -9,6 +9,8 @@ export type Labels = Int32Array<ArrayBuffer> | Tensor;
 export interface SoftmaxCrossEntropyOptions {
   /** The share of the target that is spread over all classes evenly, 0 by default. */
   readonly labelSmoothing?: number;
+  /** Rows with this label, a class or not, count neither in the sum nor in the mean, and have gradient 0. None by default. */
+  readonly ignoreIndex?: number;
 }
 
 /**
@@ -16,7 +18,7 @@ export interface SoftmaxCrossEntropyOptions {
  * `(1 - labelSmoothing) * one-hot(label) + labelSmoothing / C`, as PyTorch's `cross_entropy`.
  *
  * Right for logits of any size. A label that names no class is an error: for an Int32Array here, for a tensor at the next
- * read of any tensor, with loss and gradient NaN until then.
+ * read of any tensor, with loss and gradient NaN until then. If all rows are ignored, the loss is NaN, the mean of nothing, as in PyTorch.
  * @param logits `[N, C]`
  * @param labels `[N]`
  * @returns a scalar, `[1]`
@@ -27,31 +29,40 @@ export function softmaxCrossEntropy(
   labels: Labels,
   options: SoftmaxCrossEntropyOptions = {},
 ): Tensor {
-  const { labelSmoothing: smoothing = 0 } = options;
-  const { rows, classes } = checkLogits("softmaxCrossEntropy", logits, labels);
+  const { labelSmoothing: smoothing = 0, ignoreIndex } = options;
+  const { rows, classes } = checkLogits("softmaxCrossEntropy", logits, labels, ignoreIndex);
+  if (ignoreIndex !== undefined && ignoreIndex !== (ignoreIndex | 0)) {
+    throw new Error(`[softmaxCrossEntropy] 'ignoreIndex' must be a 32-bit integer, but got ${ignoreIndex}`);
+  }
   if (!(smoothing >= 0 && smoothing <= 1)) {
     throw new Error(`[softmaxCrossEntropy] 'labelSmoothing' must lie in 0 to 1, but got ${smoothing}`);
   }
   const { device, gpu } = logits;
-  const size = { rows, classes, smoothing };
+  const settings = { rows, classes, smoothing, ignoreIndex };
   const labelTensor = labels instanceof Tensor ? labels : uploadLabels(logits, labels);
   const peaks = gpu.temporary([rows]);
   const totals = gpu.temporary([rows]);
+  const counted = gpu.temporary([1]);
   const loss = gpu.empty([1]);
-  crossEntropyLoss(device, { logits, labels: labelTensor, loss, peaks, totals }, size);
+  crossEntropyLoss(device, { logits, labels: labelTensor, loss, peaks, totals, counted }, settings);
   return record("softmaxCrossEntropy", loss, [logits], {
     saves: labels instanceof Tensor ? [logits, labels] : [logits],
-    temporaries: labels instanceof Tensor ? [peaks, totals] : [peaks, totals, labelTensor],
+    temporaries: [peaks, totals, counted, ...(labels instanceof Tensor ? [] : [labelTensor])],
     backward: (dloss, gradients) =>
       gradients.into(logits, (dlogits) => {
-        const views = { logits, labels: labelTensor, peaks, totals, dloss, dlogits };
-        crossEntropyGrad(device, views, size);
+        const views = { logits, labels: labelTensor, peaks, totals, counted, dloss, dlogits };
+        crossEntropyGrad(device, views, settings);
       }),
   });
 }
 
-/** The extents of logits that fit the labels. @throws Error if they don't */
-export function checkLogits(op: string, logits: Tensor, labels: Labels): { rows: number; classes: number } {
+/** The extents of logits that fit the labels, all of them classes or `ignoreIndex`. @throws Error if they don't */
+export function checkLogits(
+  op: string,
+  logits: Tensor,
+  labels: Labels,
+  ignoreIndex?: number,
+): { rows: number; classes: number } {
   const [rows, classes] = logits.shape;
   if (logits.shape.length !== 2 || rows === undefined || classes === undefined || logits.dtype !== "f32") {
     throw new Error(
@@ -73,7 +84,7 @@ export function checkLogits(op: string, logits: Tensor, labels: Labels): { rows:
         `${formatShape(logits.shape)}, but got ${Object.prototype.toString.call(labels).slice(8, -1)} of ${Reflect.get(labels, "length")}`,
     );
   }
-  const row = labels.findIndex((label) => label < 0 || label >= classes);
+  const row = labels.findIndex((label) => label !== ignoreIndex && (label < 0 || label >= classes));
   if (row >= 0) throw new Error(labelMessage(op, labels[row] ?? 0, row, classes));
   return { rows, classes };
 }
