@@ -244,7 +244,8 @@ describe("notices", () => {
   });
 
   it("go with a device that is opened again", () => {
-    expect(stateAfter(problem("device-lost"), opened).notices).toEqual([]);
+    const lost = stateAfter(problem("device-lost"), problem("wrong-file"), opened);
+    expect(lost.notices.map(({ id }) => id)).toEqual([2]);
     expect(stateAfter({ ...opened, notKept: "Another tab has it." }).notices).toHaveLength(1);
   });
 

@@ -13,7 +13,7 @@ export function reduce(state: State, action: Action): State {
         ...state,
         ...{ adapter, recipes, stored, settings: state.settings ?? suggested },
         source: stored && !state.dataset ? "stored" : state.source,
-        notices: state.notices.filter(({ about }) => about.kind !== "problem" && about.kind !== "not-kept"),
+        notices: state.notices.filter(({ about }) => !isSettledByOpening(about)),
       };
       return notKept === undefined ? open : withNotice(open, { kind: "not-kept", reason: notKept });
     }
@@ -110,6 +110,11 @@ export function reduce(state: State, action: Action): State {
       return { ...state, compared: action.shown ? [...others, action.run] : others };
     }
   }
+}
+
+function isSettledByOpening(about: NoticeSubject): boolean {
+  if (about.kind === "not-kept") return true;
+  return about.kind === "problem" && ["no-adapter", "device-lost", "failed"].includes(about.problem.kind);
 }
 
 /** Data come for a resumed run too: then nobody chose where from. */

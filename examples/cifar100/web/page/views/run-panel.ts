@@ -62,8 +62,8 @@ export const runPanel: MakeView = (control) => {
     if (run)
       setText(earlier, `“${run.title}” isn't done: ${epochsDone(run)} of ${run.settings.epochs} epochs.`);
   });
-  const showRun = whenChanged((run: RunSummary | undefined) => {
-    welcome.hidden = run !== undefined;
+  const showRun = whenChanged((run: RunSummary | undefined, offered: boolean) => {
+    welcome.hidden = run !== undefined || offered;
     panel.hidden = run === undefined;
     if (run) setText(title, run.title);
   });
@@ -84,8 +84,9 @@ export const runPanel: MakeView = (control) => {
     update: (state) => {
       const run = currentRun(state);
       const can = possible(state);
-      showOffer(unfinishedRun(state));
-      showRun(run);
+      const left = unfinishedRun(state);
+      showOffer(left);
+      showRun(run, left !== undefined);
       orLook.hidden = state.models.length === 0;
       showNumbers(run, state.progress);
       const over = state.status === "idle" || state.status === "failed";
@@ -106,7 +107,15 @@ export const runPanel: MakeView = (control) => {
 /** A field that changes the rate while the run goes on. */
 function learningRate(onChange: (lr: number) => void) {
   const input = el("input", {
-    ...{ id: uniqueId("rate"), type: "number", min: 0, step: "any", required: true, inputmode: "decimal" },
+    ...{
+      id: uniqueId("rate"),
+      "aria-label": "Learning rate of the run",
+      type: "number",
+      min: 0,
+      step: "any",
+      required: true,
+      inputmode: "decimal",
+    },
   });
   const set = button("Set", () => {}, { type: "submit" });
   const now = el("span", { class: "hint" });

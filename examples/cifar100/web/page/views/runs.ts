@@ -24,17 +24,7 @@ export const runsView: MakeView = (control) => {
   }));
   const curves = el("div", { class: "thirds" }, ...drawings.map(({ chart }) => chart.element));
   const body = el("tbody");
-  const heads = [
-    "Compare",
-    "Run",
-    "Started",
-    "Status",
-    "Epochs",
-    "Width",
-    "Batch",
-    "Learning rate",
-    "Best validation",
-  ];
+  const heads = ["Compare", "Run", "Status", "Epochs", "Width", "Batch", "Learning rate", "Best validation"];
   const table = scrolling(
     "Runs",
     el(
@@ -84,8 +74,7 @@ export const runsView: MakeView = (control) => {
       "tr",
       {},
       el("td", { class: "nowrap" }, box, " ", swatch(colour, colour >= 8)),
-      el("th", { scope: "row" }, title),
-      el("td", { class: "nowrap" }, moment(started)),
+      el("th", { scope: "row" }, title, el("span", { class: "hint" }, moment(started))),
       el("td", {}, status),
       el("td", { class: "number" }, `${done} of ${settings.epochs}`),
       el("td", { class: "number" }, widthInWords(settings.width)),

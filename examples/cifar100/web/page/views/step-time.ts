@@ -1,6 +1,6 @@
 /** Where the time of a training step goes. */
 import type { AdapterInfo, Profile } from "../../protocol.ts";
-import { el, setText, whenChanged } from "../dom.ts";
+import { type Child, el, setText, whenChanged } from "../dom.ts";
 import { count, milliseconds, percent } from "../format.ts";
 import { isTraining } from "../selectors.ts";
 import { bar, button, emptyState, type MakeView, scrolling } from "./view.ts";
@@ -43,7 +43,7 @@ export const stepTime: MakeView = (control) => {
         el(
           "tr",
           {},
-          el("th", { scope: "row" }, el("code", {}, kernel)),
+          el("th", { scope: "row" }, el("code", {}, ...breakable(kernel))),
           el("td", { class: "number" }, count(launches)),
           el("td", { class: "number" }, milliseconds(ms)),
           el("td", { class: "number" }, percent(ms / all)),
@@ -69,6 +69,11 @@ export const stepTime: MakeView = (control) => {
     },
   };
 };
+
+/** A name that may go on in the next line after an underscore. */
+function breakable(name: string): Child[] {
+  return name.split(/(?<=_)/).flatMap((part, k) => (k > 0 ? [el("wbr"), part] : [part]));
+}
 
 function methodInWords(profile: Profile | undefined, adapter: AdapterInfo | undefined): string {
   const timestamps = profile ? profile.method === "timestamps" : adapter?.timestamps;

@@ -1,6 +1,6 @@
 /** Train: data and settings beside the run under way. */
 import { el } from "../dom.ts";
-import { currentRun } from "../selectors.ts";
+import { currentRun, unfinishedRun } from "../selectors.ts";
 import { dataSource } from "./data-source.ts";
 import { runCurves } from "./run-curves.ts";
 import { runPanel } from "./run-panel.ts";
@@ -17,7 +17,7 @@ export const trainView: MakeView = (control) => {
     update: (state) => {
       element.classList.toggle("alone", state.status === "failed" && !state.adapter);
       // On a narrow page a run comes before the settings of the next.
-      element.classList.toggle("running", currentRun(state) !== undefined);
+      element.classList.toggle("running", (currentRun(state) ?? unfinishedRun(state)) !== undefined);
       left.update(state);
       right.update(state);
     },
