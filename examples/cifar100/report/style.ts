@@ -81,7 +81,7 @@ img { image-rendering: pixelated; }
 .picture img { display: block; border-radius: 8px; margin-bottom: 6px; image-rendering: auto; }
 .picture h3 { color: var(--text); }
 .picture ol { margin: 4px 0 0; padding: 0; list-style: none; }
-.picture li { display: grid; grid-template-columns: 8.5em 1fr 4em; align-items: center; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
+.picture li { display: grid; grid-template-columns: 9.5em 1fr 4em; align-items: center; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 .picture li:first-child { color: var(--text); font-weight: 600; }
 .picture .bar { width: auto; margin: 0; }
 .picture li > :last-child { text-align: right; }
