@@ -18,11 +18,12 @@ export interface ShapedView extends BufferView {
 /** What an operand may be: anything that broadcasts to the output's shape. */
 export type Operand = ShapedView | number;
 
-const ofEach = 0;
+/** What an operand contributes to y's elements: one of its own to each, the same one to all, or a number. */
+export const ofEach = 0;
 const ofOne = 1;
-const ofNumber = 2;
+export const ofNumber = 2;
 
-/** What an operand whose innermost stride is given is, where all dimensions merge into one. With one element in y no stride says it: all hold one. */
+/** An operand's kind, where all dimensions merge into one with this stride. A y of one element has no stride, and no difference either. */
 export function kindOf(operand: Operand, stride: number | undefined): number {
   return typeof operand === "number" ? ofNumber : stride === 1 ? ofEach : ofOne;
 }

@@ -6,7 +6,7 @@
  */
 import type { Device } from "../gpu/device.ts";
 import { kernel, wgsl } from "../gpu/kernel.ts";
-import { kindOf, type Operand, operandWgsl, type ShapedView, stridesOf } from "./binary.ts";
+import { kindOf, type Operand, ofEach, ofNumber, operandWgsl, type ShapedView, stridesOf } from "./binary.ts";
 import { mergeDimensions, walkOffsets, walkParams, walkParamTypes } from "./strides.ts";
 
 const whereParams = {
@@ -27,7 +27,7 @@ export const whereQuads = kernel("where_quads", {
   elementwise: true,
   body: wgsl`
       let words = condition[element_index(i, params.condition_kind)];
-      let tested = select(vec4u(words.x), words, params.condition_kind == 0u) & vec4u(params.mask);
+      let tested = select(vec4u(words.x), words, params.condition_kind == ${ofEach}u) & vec4u(params.mask);
       let left = operand(a[element_index(i, params.a_kind)], params.a_kind, params.a_number);
       let right = operand(b[element_index(i, params.b_kind)], params.b_kind, params.b_number);
       y[i] = select(right, left, tested != vec4u(0));`,
@@ -40,8 +40,8 @@ export const whereBroadcast = kernel("where_broadcast", {
   elementwise: true,
   body: wgsl`
       ${walkOffsets("condition", "a", "b")}
-      let left = select(a[a_offset], params.a_number, params.a_kind == 2u);
-      let right = select(b[b_offset], params.b_number, params.b_kind == 2u);
+      let left = select(a[a_offset], params.a_number, params.a_kind == ${ofNumber}u);
+      let right = select(b[b_offset], params.b_number, params.b_kind == ${ofNumber}u);
       y[i] = select(right, left, (condition[condition_offset] & params.mask) != 0u);`,
 });
 
@@ -68,11 +68,10 @@ export function launchWhere(
   // A number is a parameter, but its binding must hold something.
   const bound = (operand: Operand) => (typeof operand === "number" ? condition : operand);
   const n = y.shape.reduce((product, extent) => product * extent, 1);
-  const args = {
-    ...{ condition, a: bound(a), b: bound(b), y },
-    ...{ condition_kind, a_kind, b_kind, a_number: numberOf(a), b_number: numberOf(b) },
-    mask: isFloat ? 0x7fffffff : 0xffffffff,
-  };
+  const mask = isFloat ? 0x7fffffff : 0xffffffff;
+  const numbers = { a_number: numberOf(a), b_number: numberOf(b) };
+  const views = { condition, a: bound(a), b: bound(b), y };
+  const args = { ...views, ...numbers, mask, condition_kind, a_kind, b_kind };
   if (walk.extents.length <= 1) whereQuads(device, { ...args, n: Math.ceil(n / 4) });
   else whereBroadcast(device, { ...args, n, ...walkParams(walk, "condition", "a", "b") });
 }
