@@ -1,7 +1,6 @@
 /** `nn`: modules, layers, initial values, models. */
 export { LeakyReLU, Sigmoid, SiLU, Tanh } from "./activations.ts";
 export { fromChainer } from "./chainer.ts";
-export { fromChainer } from "./chainer.ts";
 export * as init from "./init.ts";
 export {
   type Initializer,

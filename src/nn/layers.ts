@@ -97,6 +97,11 @@ export class Conv2d extends Module {
     const { bias, stride, padding, dilation, groups } = this;
     return conv2d(x, this.weight, { bias, stride, padding, dilation, groups });
   }
+
+  override flops(output: Tensor): number {
+    const { shape, size } = this.weight;
+    return (2 * output.size * size) / (shape[0] ?? 1);
+  }
 }
 
 export interface LinearOptions {
@@ -126,6 +131,10 @@ export class Linear extends Module {
   forward(x: Tensor): Tensor {
     const y = matmul(x, this.weight, { transposeB: true });
     return this.bias ? add(y, this.bias) : y;
+  }
+
+  override flops(output: Tensor): number {
+    return 2 * output.size * (this.weight.shape[1] ?? 1);
   }
 }
 

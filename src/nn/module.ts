@@ -6,10 +6,13 @@
  * nothing can be forgotten. Private `#fields` are invisible to it.
  */
 import { Rng } from "../tensor/rng.ts";
+import type { Shape } from "../tensor/shape.ts";
 import { whereabouts } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type Held, noteUse } from "../tensor/watch.ts";
 import { loadTensors, type StateDict, type StateValues } from "./state.ts";
+import { Summary } from "./summary.ts";
+import { noteForward } from "./witness.ts";
 
 export interface ForwardOptions {
   /** Dropout drops and batch normalization uses the batch's statistics. `false` by default. */
@@ -86,6 +89,22 @@ export abstract class Module {
     loadTensors("loadStateDict", this.stateDict(), state);
   }
 
+  /**
+   * Multiplications and additions that made an output, for `summary`. 0, unless a layer of your own says otherwise; convolutions and linear layers do.
+   */
+  flops(_output: Tensor): number {
+    return 0;
+  }
+
+  /**
+   * Layers with the shapes of their outputs, parameters, FLOPs and memory for an input of this shape, in training. Its text is a table:
+   * `console.log(String(model.summary([1, 32, 32, 3])))`. A forward is traced, not executed.
+   * @throws Error from the forward for a shape that doesn't fit, and for a model without parameters
+   */
+  summary(input: Shape): Summary {
+    return new Summary(this, input);
+  }
+
   /** Names and values that the walk looks at: the properties. @internal A container overrides it to leave out its own name. */
   members(): Iterable<readonly [string, unknown]> {
     return Object.entries(this);
@@ -134,7 +153,9 @@ function runInside<T>(module: Module, forward: () => T): T {
   const [outermost = module] = running;
   noteUse(module, () => heldBy(module, outermost));
   try {
-    return forward();
+    const output = forward();
+    noteForward(module, output);
+    return output;
   } catch (error) {
     if (error instanceof Error && !located.has(error)) {
       located.add(error);

@@ -177,14 +177,33 @@ export function runBackward(loss: Tensor, options: BackwardOptions): void {
       entry.backward?.(dy, gradients);
       dy.claim.release("backward()");
     }
-    for (const temporary of entry.temporaries) temporary.claim.release("backward()");
     if (entry.output !== loss && !entry.output.claim.kept) entry.output.claim.release("backward()");
-    entry.inputs = [];
-    entry.saved = [];
-    entry.temporaries = [];
-    entry.backward = undefined;
+    close(entry);
   }
   if (!loss.storage.owner && !loss.device.tracing) loss.gpu.losses.put(loss.storage);
+}
+
+/**
+ * Gives up the gradients of what a result was computed from. @internal
+ * @returns the bytes that ops kept for them: results of others and their own, not leaves
+ */
+export function abandonGradients(result: Tensor): number {
+  const entries = result.entry ? reachable(result.entry) : [];
+  const kept = entries.flatMap(({ saved, temporaries }) => [
+    ...saved.flatMap(({ tensor }) => (tensor.entry ? [tensor] : [])),
+    ...temporaries,
+  ]);
+  const bytes = new Map(kept.map(({ storage, byteLength }) => [storage, byteLength]));
+  entries.forEach(close);
+  return [...bytes.values()].reduce((sum, each) => sum + each, 0);
+}
+
+function close(entry: TapeEntry): void {
+  for (const temporary of entry.temporaries) temporary.claim.release("backward()");
+  entry.inputs = [];
+  entry.saved = [];
+  entry.temporaries = [];
+  entry.backward = undefined;
 }
 
 /** The entries that a loss depends on, latest first. */
