@@ -43,7 +43,10 @@ export class CurveChart {
           ...tooltip(theme),
           trigger: "axis",
           valueFormatter: (value: unknown) => (typeof value === "number" ? format(value) : "–"),
-          axisPointer: { lineStyle: { color: theme.line }, label: { precision: 2 } },
+          axisPointer: {
+            lineStyle: { color: theme.line },
+            label: { formatter: ({ value }: Pointed) => `epoch ${digits(Number(value))}` },
+          },
         },
         xAxis: {
           ...axis(theme),
@@ -76,6 +79,10 @@ export class CurveChart {
 
 function legendEntry({ name, colour, dashed }: Curve): Child {
   return el("li", {}, swatch(colour, dashed), name);
+}
+
+interface Pointed {
+  readonly value: unknown;
 }
 
 /** A piece of the curve. */
