@@ -3,16 +3,8 @@
  * inline styles that ECharts' tooltips in HTML have. It follows its place's width and the reader's colour scheme, and draws only where
  * it can be seen.
  */
-import { HeatmapChart, LineChart, ScatterChart } from "echarts/charts";
-import { GridComponent, TooltipComponent, VisualMapComponent } from "echarts/components";
-import { type EChartsCoreOption, type EChartsType, init, use } from "echarts/core";
-import { CanvasRenderer } from "echarts/renderers";
+import type { EChartsCoreOption, EChartsType } from "echarts/core";
 import { type Child, el, setAttribute } from "./dom.ts";
-
-use([
-  ...[LineChart, ScatterChart, HeatmapChart],
-  ...[GridComponent, TooltipComponent, VisualMapComponent, CanvasRenderer],
-]);
 
 export type ChartOption = EChartsCoreOption;
 
@@ -70,13 +62,22 @@ export class Chart {
     this.#redraw();
   }
 
+  async #load(): Promise<void> {
+    const { drawingIn } = await import("./drawing.ts");
+    this.#chart ??= drawingIn(this.#plot);
+    this.#redraw();
+  }
+
   #redraw(): void {
     if (!this.#draw || this.#plot.clientWidth === 0) return; // in a hidden panel: ResizeObserver calls once it's seen
-    this.#chart ??= init(this.#plot, null, { renderer: "canvas" });
+    if (!this.#chart) {
+      void this.#load();
+      return;
+    }
     const option = this.#draw(currentTheme(), this.#plot.clientWidth);
     this.#chart.setOption(
       { animation: false, backgroundColor: "transparent", ...option },
-      { notMerge: true },
+      { replaceMerge: ["series"] }, // the rest stays, a tooltip that's being read too
     );
   }
 }

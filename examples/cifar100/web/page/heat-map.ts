@@ -71,6 +71,7 @@ function cellInWords(data: unknown, names: readonly string[], { counts }: Confus
   const [answer, truth] = [Number(data[0]), Number(data[1])];
   const row = counts[truth] ?? [];
   const of = row.reduce((sum, images) => sum + images, 0);
+  if (truth === answer) return `${names[truth]}: ${row[answer]} of ${of} right`;
   return mistakeInWords({
     truth: names[truth] ?? "",
     answer: names[answer] ?? "",
