@@ -71,7 +71,9 @@ describe("initial values", () => {
     const other = nn.init.leCunNormal({ seed: 1 })([128, 3, 3, 64]);
     const off = values.map((value, k) => Math.abs(value - Math.SQRT2 * (other[k] ?? Number.NaN)));
     expect(Math.max(...off.slice(0, 1000))).toBeLessThan(2 ** -23);
-    expect(() => nn.init.heNormal()([5])).toThrowErrorMatchingInlineSnapshot(`[Error: [heNormal] 'shape' must have two axes or more, [out, ..., in], but got [5]]`);
+    expect(() => nn.init.heNormal()([5])).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [heNormal] 'shape' must have two axes or more, [out, ..., in], but got [5]]`,
+    );
   });
 
   it("fanInUniform fills +-1 / sqrt(fanIn)", () => {

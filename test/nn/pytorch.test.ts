@@ -36,7 +36,7 @@ const options = {
 describe("nn.fromPyTorch", () => {
   it("makes a model compute what PyTorch's does", async () => {
     const model = new Small();
-    nn.fromPyTorch(state, model, options);
+    await nn.fromPyTorch(state, model, options);
     const result = await model.forward(gpu.tensor(noise(2 * 4 * 5 * 2, 3), [2, 4, 5, 2])).data();
     const largest = Math.max(...logits.map(Math.abs));
     // Sums of 32 products at most, in float32.
@@ -80,7 +80,7 @@ describe("nn.fromPyTorch", () => {
         "classifier.last.weight",
       ]
     `);
-    nn.fromPyTorch(values, copy, { names });
+    await nn.fromPyTorch(values, copy, { names });
     const images = gpu.tensor(noise(2 * 3072, 1), [2, 32, 32, 3]);
     expect(await copy.forward(images).data()).toEqual(await model.forward(images).data());
   });
@@ -91,7 +91,7 @@ describe("nn.fromPyTorch", () => {
       nn.resnet20(gpu, { width: 1 / 16, seed: 2 }),
     ];
     const file = nn.encodeSafetensors(await nn.toPyTorch(model), { dtype: "F16" });
-    nn.fromPyTorch(nn.decodeSafetensors(file).tensors, copy);
+    await nn.fromPyTorch(nn.decodeSafetensors(file).tensors, copy);
     const [weight, copied] = [await model.conv1.weight.data(), await copy.conv1.weight.data()];
     weight.forEach((value, k) => {
       expect(Math.abs((copied[k] ?? Number.NaN) - value)).toBeLessThanOrEqual(
@@ -111,75 +111,77 @@ describe("nn.fromPyTorch", () => {
       expect(await model.out.weight.data()).toEqual(await before);
     });
 
-    it("names that differ", () => {
-      expect(() => load(state, { flattened: { head: [2, 4] } })).toThrowErrorMatchingInlineSnapshot(`
+    it("names that differ", async () => {
+      await expect(load(state, { flattened: { head: [2, 4] } })).rejects.toThrowErrorMatchingInlineSnapshot(`
         [Error: [fromPyTorch] the state dictionary doesn't fit the model, nothing was changed; 'names' says what PyTorch calls a module:
           missing: head.weight, head.bias, out.weight, out.bias
           unexpected: classifier.0.weight, classifier.0.bias, classifier.2.weight, classifier.2.bias]
       `);
     });
 
-    it("other shapes", () => {
-      expect(() =>
+    it("other shapes", async () => {
+      await expect(
         load({ ...state, "features.0.weight": { shape: [3, 3, 2, 2], data: new Float32Array(36) } }),
-      ).toThrowErrorMatchingInlineSnapshot(`
+      ).rejects.toThrowErrorMatchingInlineSnapshot(`
         [Error: [fromPyTorch] the state dictionary doesn't fit the model, nothing was changed:
           mismatched: features.0.weight must be [3, 2, 3, 2], but got [3, 3, 2, 2]]
       `);
     });
 
-    it("data that doesn't fill its shape", () => {
-      expect(() =>
+    it("data that doesn't fill its shape", async () => {
+      await expect(
         load({ ...state, "classifier.2.bias": { shape: [3], data: [1, 2] } }),
-      ).toThrowErrorMatchingInlineSnapshot(`
+      ).rejects.toThrowErrorMatchingInlineSnapshot(`
         [Error: [fromPyTorch] the state dictionary doesn't fit the model, nothing was changed:
           mismatched: classifier.2.bias [3] has 2 elements]
       `);
     });
 
-    it("other types", () => {
-      expect(() =>
+    it("other types", async () => {
+      await expect(
         load({ ...state, "classifier.2.bias": { shape: [3], data: Int32Array.of(1, 2, 3) } }),
-      ).toThrowErrorMatchingInlineSnapshot(`
+      ).rejects.toThrowErrorMatchingInlineSnapshot(`
         [Error: [fromPyTorch] the state doesn't fit, nothing was changed:
           mismatched: out.bias must be f32 [3], but got i32 [3]]
       `);
     });
 
-    it("what is missing, what is too much", () => {
-      expect(() => load({ ...without, extra: { shape: [], data: [1] } })).toThrowErrorMatchingInlineSnapshot(`
+    it("what is missing, what is too much", async () => {
+      await expect(
+        load({ ...without, extra: { shape: [], data: [1] } }),
+      ).rejects.toThrowErrorMatchingInlineSnapshot(`
         [Error: [fromPyTorch] the state dictionary doesn't fit the model, nothing was changed; 'names' says what PyTorch calls a module:
           missing: features.1.running_mean, features.1.running_var
           unexpected: extra]
       `);
     });
 
-    it("images of unknown extents", () => {
-      expect(() => load(state, { names: options.names })).toThrowErrorMatchingInlineSnapshot(
+    it("images of unknown extents", async () => {
+      await expect(load(state, { names: options.names })).rejects.toThrowErrorMatchingInlineSnapshot(
         `[Error: [fromPyTorch] 'head' has 32 inputs behind 4 channels: give height and width of the images that it gets flattened, as flattened: { "head": [height, width] }; [1, 1] if it gets none]`,
       );
     });
 
-    it("images of impossible extents", () => {
-      expect(() =>
+    it("images of impossible extents", async () => {
+      await expect(
         load(state, { ...options, flattened: { head: [3, 3] } }),
-      ).toThrowErrorMatchingInlineSnapshot(
+      ).rejects.toThrowErrorMatchingInlineSnapshot(
         `[Error: [fromPyTorch] 'flattened' has [3, 3] for 'head', but that must divide its 32 inputs]`,
       );
     });
 
-    it("modules that aren't there", () => {
-      expect(() =>
+    it("modules that aren't there", async () => {
+      await expect(
         load(state, { ...options, names: { heads: "classifier.0" } }),
-      ).toThrowErrorMatchingInlineSnapshot(
+      ).rejects.toThrowErrorMatchingInlineSnapshot(
         `[Error: [fromPyTorch] 'names' has 'heads', but the model has no such module]`,
       );
     });
 
-    it("linear layers that aren't there", () => {
-      expect(() =>
+    it("linear layers that aren't there", async () => {
+      await expect(
         load(state, { ...options, flattened: { "features.0": [2, 4] } }),
-      ).toThrowErrorMatchingInlineSnapshot(
+      ).rejects.toThrowErrorMatchingInlineSnapshot(
         `[Error: [fromPyTorch] 'flattened' has 'features.0', but the model has no such linear layer]`,
       );
     });
@@ -196,7 +198,7 @@ describe("nn.toPyTorch", () => {
 
   it("is the inverse of fromPyTorch", async () => {
     const model = new Small();
-    nn.fromPyTorch(state, model, options);
+    await nn.fromPyTorch(state, model, options);
     const values = await nn.toPyTorch(model, options);
     for (const [name, { shape, data }] of Object.entries(values))
       expect({ shape, data }, name).toEqual({
