@@ -207,6 +207,8 @@ const demands = {
   "software Vulkan": "kernels/gemm/subgroup.ts",
   "reading CIFAR's files": "data/cifar-source.ts",
   "the training loop": "train/training-run.ts",
+  "PyTorch's state dictionaries": "nn/pytorch-state.ts",
+  "Chainer's files": "nn/chainer-npz.ts",
 };
 
 test("takes a browser with a GPU less than 60 kB gzipped, with every export, without references and cases", async () => {
