@@ -1,8 +1,6 @@
-/**
- * The page in Chromium with a worker that makes its answers up: layout, keyboard, contrast, security policy, error states. With
- * `SCREENSHOTS=DIR` it leaves a picture of each state there.
- */
+/** The page in Chromium with a worker that makes its answers up: layout, keyboard, contrast, security policy, error states. */
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findChromium } from "../../scripts/setup/chromium.mjs";
@@ -10,7 +8,8 @@ import type { Situation } from "./support/fake-worker.ts";
 import { type OpenOptions, openPage } from "./support/page.ts";
 
 const executablePath = findChromium() ?? "";
-const { SCREENSHOTS: pictures } = process.env;
+/** Screenshots of the last run: git ignores it, CI keeps it. */
+const pictures = fileURLToPath(new URL("../../build/web/states", import.meta.url));
 
 /** Texts whose contrast to what is behind them is below AA's 4.5; those of disabled controls may be. */
 const paleTexts = `(() => {
@@ -51,10 +50,6 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
   });
   afterAll(() => browser.close());
 
-  const picture = async (page: Page, name: string): Promise<void> => {
-    if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
-  };
-
   /** Opens it, lets `act` bring it to the state in question, and looks at what holds in every state. */
   const look = async (
     name: string,
@@ -66,7 +61,8 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
     const { page, complaints } = await openPage(browser, situation, options);
     try {
       await act(page);
-      await picture(page, `${name}-${width}-${colorScheme}`);
+      const path = join(pictures, `${name}-${width}-${colorScheme}.png`);
+      await page.screenshot({ path, fullPage: true });
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
       expect(await page.evaluate(paleTexts)).toEqual([]);
       expect(complaints).toEqual([]);
@@ -156,7 +152,7 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
     expect(await focused()).toBe("Benchmark");
     await page.keyboard.press("ArrowRight");
     await page.keyboard.press("ArrowRight");
-    expect(await page.getByRole("tab", { selected: true }).textContent()).toBe("Look inside");
+    await page.getByRole("tab", { selected: true, name: "Look inside" }).waitFor();
     expect(await page.getByRole("tabpanel").getAttribute("id")).toBe("panel-look");
     expect(new URL(page.url()).hash).toBe("#look");
     await page.keyboard.press("Home");
