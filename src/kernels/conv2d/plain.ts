@@ -11,7 +11,7 @@ import type { ForwardArguments, InputGradArguments, WeightGradArguments } from "
 import { type AnyConv2dShape, generalShape, outputExtents, sizesOf } from "./shape.ts";
 
 /** `depth` and `fan`: input and output channels of a group. */
-export const generalParams = {
+const generalParams = {
   h: "i32",
   w: "i32",
   ho: "i32",
@@ -30,7 +30,7 @@ export const generalParams = {
   paddingW: "i32",
 } as const;
 
-export function generalArguments(shape: AnyConv2dShape) {
+function generalArguments(shape: AnyConv2dShape) {
   const general = generalShape(shape);
   const { ci, co, groups } = general;
   return { ...general, ...outputExtents(shape), depth: ci / groups, fan: co / groups };
@@ -67,7 +67,7 @@ export const conv2dForwardPlain = kernel("conv2d_forward_plain", {
 });
 
 /** Of a window that starts `start` pixels into the padded image its number, -1 if there is none. */
-export const windowAt = wgsl`
+const windowAt = wgsl`
     fn window_at(start: i32, stride: i32, count: i32) -> i32 {
       let window = start / stride;
       return select(-1, window, start >= 0 && start % stride == 0 && window < count);

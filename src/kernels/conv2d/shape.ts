@@ -39,8 +39,8 @@ export function simplestShape(shape: GeneralConv2dShape): AnyConv2dShape {
   return isDense ? { ...rest, stride: strideH } : shape;
 }
 
-/** Each output channel sees one input channel only. */
-export const isDepthwise = ({ ci, groups }: GeneralConv2dShape) => groups === ci;
+/** Each output channel sees one input channel only, through a window that kernels can be unrolled for. */
+export const isDepthwise = ({ ci, groups, kh, kw }: GeneralConv2dShape) => groups === ci && kh * kw <= 49;
 
 /** Ho and Wo: `floor((H + 2 padding - dilation (Kh - 1) - 1) / stride) + 1`. */
 export function outputExtents(shape: AnyConv2dShape): { readonly ho: number; readonly wo: number } {
