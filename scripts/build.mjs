@@ -24,6 +24,7 @@ rmSync(dist, { recursive: true, force: true });
 
 const { build } = await import("esbuild");
 const { orderedModules } = await import("./ordered-modules.mjs");
+const { separateNamespaces } = await import("./shakeable.mjs");
 const { strippedWgsl } = await import("./strip-wgsl.mjs");
 const common = /** @type {const} */ ({
   absWorkingDir: root,
@@ -38,16 +39,26 @@ const common = /** @type {const} */ ({
 });
 const node = { "index.node": "src/index.ts", "testing.node": "src/testing.ts", node: "src/node.ts" };
 const browser = { "index.browser": "src/index.ts", "testing.browser": "src/testing.ts" };
-const ordered = orderedModules(root, ["src/index.ts", "src/testing.ts"]);
+// What `export * as` gives a name, and its file in dist/.
+const namespaces = {
+  "src/data/index.ts": "data.browser",
+  "src/nn/index.ts": "nn.browser",
+  "src/nn/optim/index.ts": "optim.browser",
+  "src/train/index.ts": "train.browser",
+  "src/nn/init.ts": "init.browser",
+};
+const namespaceFiles = Object.entries(namespaces).map(([source, file]) => [source, `./${file}.js`]);
+const namespaceEntries = Object.entries(namespaces).map(([source, file]) => [file, source]);
+const ordered = orderedModules(root, ["src/index.ts", "src/testing.ts", ...Object.keys(namespaces)]);
 await Promise.all([
   build({ ...common, platform: "node", entryPoints: node, chunkNames: "chunks/node-[hash]" }),
   ordered.then((plugin) =>
     build({
       ...common,
       platform: "browser",
-      entryPoints: browser,
+      entryPoints: { ...browser, ...Object.fromEntries(namespaceEntries) },
       chunkNames: "chunks/browser-[hash]",
-      plugins: [plugin, strippedWgsl],
+      plugins: [separateNamespaces(root, Object.fromEntries(namespaceFiles)), plugin, strippedWgsl],
     }),
   ),
 ]).catch(() => process.exit(1)); // esbuild has printed what is wrong, and where

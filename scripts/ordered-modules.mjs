@@ -28,7 +28,7 @@ export async function orderedModules(root, entries) {
   });
   const modules = loadedAtOnce(metafile, entries[0]).flatMap(({ inputs }) => Object.keys(inputs));
   const others = modules
-    .filter((file) => file !== entries[0])
+    .filter((file) => !entries.includes(file) && !loadsOnDemand(metafile, file))
     .sort((a, b) => (dirname(a) < dirname(b) ? -1 : dirname(a) > dirname(b) ? 1 : 0));
   const onDemand = Object.values(metafile.outputs).flatMap(({ entryPoint = entries[0] }) => entryPoint);
   const imports = others.map((file) => `import "ordered:${file}";`).join("");
@@ -48,6 +48,16 @@ export async function orderedModules(root, entries) {
       );
     },
   };
+}
+
+/**
+ * Whether a module loads others on demand. It stays beside the entries that need it: bundlers keep all that a file may load, and what that
+ * needs, even where nobody calls for it.
+ * @param {import("esbuild").Metafile} metafile
+ * @param {string} file
+ */
+function loadsOnDemand({ inputs }, file) {
+  return inputs[file]?.imports.some(({ kind }) => kind === "dynamic-import");
 }
 
 /**

@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import MagicString from "magic-string";
 import { parseAst } from "rolldown/parseAst";
+import { markPure } from "./shakeable.mjs";
 
 /** Between two of one kind a space may be needed: words would become one, and so would operators (`- -`, `> =`). */
 const word = /\w/;
@@ -44,17 +45,36 @@ export function stripPieces(pieces) {
  */
 export function stripWgsl(source, file) {
   if (!source.includes("wgsl`")) return undefined;
-  const stripped = new MagicString(source);
-  for (const quasis of templates(parseAst(source, { lang: "ts" }))) {
+  return edited(source, file, [stripTemplates]);
+}
+
+/**
+ * Strips the WGSL in a file.
+ * @param {MagicString} code
+ * @param {unknown} program its syntax tree
+ */
+function stripTemplates(code, program) {
+  for (const quasis of templates(program)) {
     // The parser counts what delimits a piece as part of it: ` or } before it, ` or ${ after it.
     const ranges = quasis.map(({ start, end, tail }) => ({ start: start + 1, end: end - (tail ? 1 : 2) }));
-    const pieces = stripPieces(ranges.map(({ start, end }) => source.slice(start, end)));
+    const pieces = stripPieces(ranges.map(({ start, end }) => code.original.slice(start, end)));
     ranges.forEach(({ start, end }, k) => {
-      if (end > start) stripped.update(start, end, pieces[k] ?? "");
+      if (end > start) code.update(start, end, pieces[k] ?? "");
     });
   }
-  const map = stripped.generateMap({ source: basename(file), includeContent: true, hires: true });
-  return { code: stripped.toString(), map };
+}
+
+/**
+ * @param {string} source
+ * @param {string} file its path
+ * @param {readonly ((code: MagicString, program: unknown) => void)[]} edits
+ */
+function edited(source, file, edits) {
+  const code = new MagicString(source);
+  const program = parseAst(source, { lang: "ts" });
+  for (const edit of edits) edit(code, program);
+  const map = code.generateMap({ source: basename(file), includeContent: true, hires: true });
+  return { code: code.toString(), map };
 }
 
 /** @typedef {{ start: number, end: number, tail: boolean }} Piece */
@@ -75,14 +95,15 @@ function templates(node, inWgsl = false) {
   return [...own, ...Object.values(node).flatMap((child) => templates(child, inside))];
 }
 
-/** @type {import("esbuild").Plugin} */
+/**
+ * The library's sources as browsers get them: WGSL stripped, constants marked as pure (see `shakeable.mjs`).
+ * @type {import("esbuild").Plugin}
+ */
 export const strippedWgsl = {
   name: "stripped-wgsl",
   setup(build) {
     build.onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
-      const stripped = stripWgsl(await readFile(path, "utf8"), path);
-      if (!stripped) return undefined;
-      const { code, map } = stripped;
+      const { code, map } = edited(await readFile(path, "utf8"), path, [stripTemplates, markPure]);
       return { contents: `${code}\n//# sourceMappingURL=${map.toUrl()}`, loader: "ts" };
     });
   },
