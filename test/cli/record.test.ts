@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { nn } from "wgrad";
 import { outlook } from "../../examples/cifar100/outlook.ts";
 import { recipes } from "../../examples/cifar100/recipes.ts";
+import type { SavedSettings } from "../../examples/cifar100/settings.ts";
 import { Command, complaint, type Outcome, tinyRun, withoutCache } from "../support/command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wgrad-record-"));
@@ -99,10 +100,12 @@ describe("--recipe record", async () => {
 
 describe("outlook", () => {
   it("tells accuracies only of the run that they were measured in", () => {
-    const settings = {
-      ...{ ...recipes.record, recipe: "record", dataset: "cifar100", earlyStopping: "none" },
-      ...{ trainImages: 50_000, testImages: 10_000 },
-    } as const;
+    const settings: SavedSettings = {
+      ...{ ...recipes.record, trainImages: 50_000, testImages: 10_000 },
+      recipe: "record",
+      dataset: "cifar100",
+      earlyStopping: "none",
+    };
     expect(outlook(settings, 0.25).join("\n")).toMatch(
       /11 epochs in 1:20:53 for \d\d\.\d % \(plain \d\d\.\d %\)/,
     );

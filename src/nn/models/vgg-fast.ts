@@ -96,8 +96,9 @@ class Group extends Module {
   }
 
   forward(x: Tensor, options: ForwardOptions = {}): Tensor {
-    const hidden = gelu(this.norm1.forward(this.pool.forward(this.conv1.forward(x)), options));
-    return gelu(this.norm2.forward(this.conv2.forward(hidden), options));
+    const then = { ...options, gelu: true };
+    const hidden = this.norm1.forward(this.pool.forward(this.conv1.forward(x)), then);
+    return this.norm2.forward(this.conv2.forward(hidden), then);
   }
 }
 
