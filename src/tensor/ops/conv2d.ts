@@ -26,8 +26,8 @@ export interface Conv2dOptions {
  * `y[n, oy, ox, co] = bias[co] + sum over ky, kx, ci of x[n, oy s - p + ky d, ox s - p + kx d, first + ci] weight[co, ky, kx, ci]`
  *
  * with x zero outside the image, `first` the first input channel of co's group, `Ho = floor((H + 2 p - d (Kh - 1) - 1) / s) + 1`, and Wo likewise. The
- * input's gradient isn't computed where x needs none. Depthwise convolutions have kernels of their own; other groups, dilation, and strides that differ
- * take the plain ones, right but several times slower.
+ * input's gradient isn't computed where x needs none. Depthwise convolutions of up to 49 taps have kernels of their own; other groups, dilation, and strides
+ * that differ take the plain ones, right but several times slower.
  * @param x `[N, H, W, Ci]`
  * @param weight `[Co, Kh, Kw, Ci / groups]`
  * @returns `[N, Ho, Wo, Co]`
