@@ -14,13 +14,15 @@ export class HeatMap {
 
   show(confusion: Confusion): void {
     const names = confusion.names.map(spoken);
+    const longest = Math.max(0, ...names.map(({ length }) => length));
     const cells = cellsOf(confusion);
     this.#chart.show(
       (theme, width) => {
-        const [place, fontSize] = width < narrow ? [112, 10] : [212, 12];
+        const [most, fontSize] = width < narrow ? [112, 10] : [212, 12];
+        const place = Math.min(most, 16 + 0.57 * fontSize * longest);
         const labels = { color: theme.muted, fontSize, interval: 0, overflow: "truncate", width: place - 8 };
         return {
-          grid: { left: place, right: 12, top: 8, bottom: width < narrow ? place : 185 },
+          grid: { left: place, right: 12, top: 8, bottom: 4 + (width < narrow ? 1 : 0.9) * place },
           tooltip: {
             ...tooltip(theme),
             formatter: ({ data }: Hovered) => cellInWords(data, names, confusion),

@@ -1,7 +1,7 @@
 /** Which model answers, and checkpoints: shared by Look inside and Classify. */
 import type { ModelInfo, ModelKind } from "../../protocol.ts";
 import { el, setText, uniqueId, whenChanged } from "../dom.ts";
-import { count, digits } from "../format.ts";
+import { count } from "../format.ts";
 import { currentModel } from "../selectors.ts";
 import { filePicker } from "./file-drop.ts";
 import { button, type MakeView } from "./view.ts";
@@ -54,5 +54,5 @@ function titleOf(kind: ModelKind, title: string): string {
 
 function aboutOf({ parameters, classes, synthetic, layers }: ModelInfo): string {
   const what = synthetic ? "drawn shapes" : "photographs";
-  return `${digits(parameters / 1e6)} million parameters, ${count(layers.length)} layers, ${classes.length} classes of ${what}`;
+  return `${count(parameters)} parameters, ${count(layers.length)} layers, ${classes.length} classes of ${what}`;
 }

@@ -1,8 +1,9 @@
 /** Loss and accuracy of the run under way, as they come in. */
 import type { RunSummary } from "../../protocol.ts";
-import { type Curve, CurveChart } from "../curves.ts";
+import { CurveChart } from "../curves.ts";
 import { el, whenChanged } from "../dom.ts";
 import { digits, percent, roundPercent } from "../format.ts";
+import { curvesOf } from "../run-points.ts";
 import { currentRun } from "../selectors.ts";
 import type { MakeView } from "./view.ts";
 
@@ -18,17 +19,3 @@ export const runCurves: MakeView = () => {
   });
   return { element, update: (state) => show(currentRun(state)) };
 };
-
-export function curvesOf(
-  { curve, epochs }: Pick<RunSummary, "curve" | "epochs">,
-  live: "loss" | "accuracy",
-  validated: "validationLoss" | "validationAccuracy",
-): Curve[] {
-  return [
-    { name: "training", colour: 0, points: curve.map((point) => [point.epoch, point[live]] as const) },
-    {
-      ...{ name: "validation", colour: 1, dashed: true },
-      points: epochs.map((entry) => [entry.epoch, entry[validated]] as const),
-    },
-  ];
-}

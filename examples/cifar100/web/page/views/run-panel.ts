@@ -77,7 +77,7 @@ export const runPanel: MakeView = (control) => {
       Accuracy: percent(live?.accuracy ?? last?.accuracy),
       Validation: percent(last?.validationAccuracy),
     });
-    if (live) rate.show(live.lr, live.run);
+    if (run) rate.show(live?.lr ?? last?.lr ?? run.settings.lr, run.id);
   });
   return {
     element: el("div", { class: "stack" }, offer, welcome, panel),
@@ -165,7 +165,7 @@ function lineOf(state: State, run: RunSummary | undefined): string {
   const { status, compiling, progress } = state;
   if (status === "preparing") {
     return compiling
-      ? `Compiling kernels: ${compiling.done} of ${compiling.total} (${compiling.kernel})`
+      ? `Compiling kernels: ${compiling.done} of ${compiling.total}${compiling.kernel && ` (${compiling.kernel})`}`
       : "Making the model";
   }
   if (!run) return "";
