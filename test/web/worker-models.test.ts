@@ -150,9 +150,9 @@ describe("a checkpoint", () => {
   it("that is none is refused in words", async () => {
     const load = (name: string, body: BlobPart) =>
       harness.refusal("load-model", { file: new File([body], name) });
-    expect(await load("cat.png", "PNG")).toMatchInlineSnapshot(`"wrong-file: 'cat.png': the file has 3 bytes, less than a header takes: the file is damaged or wasn't written whole; get it again Pick a .safetensors file that this page, npm run cifar100 or its authors saved."`);
+    expect(await load("cat.png", "PNG")).toMatchInlineSnapshot(`"wrong-file: 'cat.png': The file has 3 bytes, less than a header takes: the file is damaged or wasn't written whole; get it again. Pick a .safetensors file that this page, npm run cifar100 or its authors saved."`);
     const { bytes } = await harness.ask("save", {});
-    expect(await load("cut.safetensors", bytes.slice(0, 1000))).toMatchInlineSnapshot(`"wrong-file: 'cut.safetensors': its header has 4,200 bytes, but only 992 follow: the file is damaged or wasn't written whole; get it again Pick a .safetensors file that this page, npm run cifar100 or its authors saved."`);
+    expect(await load("cut.safetensors", bytes.slice(0, 1000))).toMatchInlineSnapshot(`"wrong-file: 'cut.safetensors': Its header has 4,200 bytes, but only 992 follow: the file is damaged or wasn't written whole; get it again. Pick a .safetensors file that this page, npm run cifar100 or its authors saved."`);
   });
 });
 
@@ -172,7 +172,7 @@ describe("the worker", () => {
     expect(await start({ lr: Number.NaN })).toMatchInlineSnapshot(`"invalid: The learning rate is NaN. Give a number from 0 to 1,000."`);
     expect(await start({ recipe: "none" })).toMatchInlineSnapshot(`"invalid: There is no recipe 'none'. Choose one of the list."`);
     expect(await harness.refusal("pause", {})).toMatchInlineSnapshot(`"busy: Pausing isn't possible now (idle). Start or resume a run first."`);
-    expect(await harness.refusal("open", {})).toMatchInlineSnapshot(`"busy: Opening the GPU isn't possible now (idle). Start or resume a run first."`);
+    expect(await harness.refusal("open", {})).toMatchInlineSnapshot(`"busy: The GPU is open. Nothing needs to be done."`);
     expect(await harness.refusal("learning-rate", { lr: 1 })).toMatchInlineSnapshot(`"busy: Changing the learning rate isn't possible now (idle). Start or resume a run first."`);
     const empty = await Harness.open();
     expect(await empty.refusal("start", { settings: tiny })).toMatchInlineSnapshot(`"busy: There are no data yet. Drop or pick CIFAR-100, or take the synthetic set."`);
@@ -192,7 +192,7 @@ describe("the worker", () => {
       {
         "advice": "Turn on hardware acceleration, or use a current Chrome, Edge, Firefox or Safari; then try again.",
         "kind": "no-adapter",
-        "message": "no WebGPU adapter was found.",
+        "message": "No WebGPU adapter was found.",
       }
     `);
     there = true;

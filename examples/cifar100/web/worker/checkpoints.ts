@@ -4,7 +4,7 @@ import { loadPretrained, PretrainedError, savePretrained } from "../../pretraine
 import { recipeNames } from "../../recipes.ts";
 import type { ModelKind } from "../protocol.ts";
 import type { LiveModel } from "./models.ts";
-import { WorkerProblem } from "./problems.ts";
+import { inPageTerms, WorkerProblem } from "./problems.ts";
 import type { RunRecord } from "./run-record.ts";
 
 export interface Checkpoint {
@@ -58,7 +58,7 @@ export function loadModel(gpu: Gpu, kind: ModelKind, name: string, bytes: Uint8A
     };
   } catch (error) {
     if (!(error instanceof PretrainedError || error instanceof nn.SafetensorsError)) throw error;
-    const message = `'${name}': ${error.message.replace(/^\[\w+\] /, "")}`;
+    const message = `'${name}': ${inPageTerms(error.message)}`;
     const advice = "Pick a .safetensors file that this page, npm run cifar100 or its authors saved.";
     throw new WorkerProblem("wrong-file", message, advice, { cause: error });
   }

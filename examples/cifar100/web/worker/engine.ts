@@ -4,7 +4,7 @@ import type { Answer, PageMessage, Question, QuestionType, WorkerEvent, WorkerMe
 import { loadModel } from "./checkpoints.ts";
 import { Context } from "./context.ts";
 import { describeAdapter, Gpus } from "./gpus.ts";
-import { deviceLost, problemOf, type WorkerProblem } from "./problems.ts";
+import { busy, deviceLost, problemOf, type WorkerProblem } from "./problems.ts";
 import { profileTraining } from "./profile.ts";
 import { modelQuestions } from "./questions.ts";
 import { RunControl } from "./run-control.ts";
@@ -117,7 +117,7 @@ export class Engine {
     };
     return {
       open: () => {
-        context.require("Opening the GPU", "failed");
+        if (context.status !== "failed") throw busy("The GPU is open.", "Nothing needs to be done.");
         return done(this.open());
       },
       load: async ({ source }) => {

@@ -38,17 +38,20 @@ const kinds: readonly (readonly [(error: Error) => boolean, ProblemKind, string]
 /** What to show for anything that was thrown. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof WorkerProblem) return error.problem;
-  if (!(error instanceof Error)) return { kind: "failed", message: String(error), advice: lastAdvice };
+  if (!(error instanceof Error))
+    return { kind: "failed", message: inPageTerms(String(error)), advice: lastAdvice };
   const message = inPageTerms(error.message);
   const known = kinds.find(([isKind]) => isKind(error));
   return { kind: known?.[1] ?? "failed", message, advice: known?.[2] ?? lastAdvice };
 }
 
-function inPageTerms(message: string): string {
-  return message
+/** A sentence, in which the page's user finds what to do on the page. */
+export function inPageTerms(message: string): string {
+  const text = message
     .replace(/^\[\w+\] /, "")
     .replace("pass { verify: false } for a set of your own in this format", "allow other sets in this format")
     .replace("with checkNumerics", "with npm run cifar100 -- --check-numerics");
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
 }
 
 const lastAdvice = "Reload the page; runs go on from their last snapshot.";
