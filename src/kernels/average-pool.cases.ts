@@ -7,10 +7,6 @@ import {
 import {
   type AveragePoolSize,
   adaptiveWindows,
-  averagePoolBackward,
-  averagePoolBackwardScalar,
-  averagePoolForward,
-  averagePoolForwardScalar,
   averagePoolGrad,
   averagePoolRun,
   fixedWindows,
@@ -93,7 +89,6 @@ export const averagePoolCases: readonly KernelCase[] = pools.flatMap(
     const { images, channels, height, width } = size;
     const count = images * height.length * width.length * channels;
     const outCount = images * height.windows * width.windows * channels;
-    const byFour = channels % 4 === 0;
     const work = { bench, bytes: 4 * (count + outCount) };
     const why = "a rounding of 2^-24 an addition of the longest sum, and two for the quotient";
     const largest =
@@ -103,7 +98,7 @@ export const averagePoolCases: readonly KernelCase[] = pools.flatMap(
     return [
       {
         name: `average_pool_forward ${name}`,
-        covers: [byFour ? averagePoolForward : averagePoolForwardScalar],
+        covers: [],
         inputs: () => ({ x: noise(count) }),
         outputs: { y: outCount },
         launch: (device, views) => averagePoolRun(device, { x: view(views, "x"), y: view(views, "y") }, size),
@@ -113,7 +108,7 @@ export const averagePoolCases: readonly KernelCase[] = pools.flatMap(
       },
       {
         name: `average_pool_backward ${name}`,
-        covers: [byFour ? averagePoolBackward : averagePoolBackwardScalar],
+        covers: [],
         inputs: () => ({ dy: noise(outCount) }),
         outputs: { dx: count },
         launch: (device, views) =>

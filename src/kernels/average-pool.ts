@@ -1,20 +1,21 @@
 /**
  * Average-pool of NHWC images: y = the mean of each window, and its gradient. Bound by memory.
  *
- * One pair of kernels for windows of a fixed size and stride and for those that divide the image into as many as are wanted
- * (adaptive). Along an axis, window o goes from floor(o step / over) to floor((o step + extent) / over), both less the padding:
+ * The same kernels serve windows of a fixed size and stride and those that divide the image into as many as are wanted
+ * (adaptive), save that the former have no divisions. Along an axis, window o goes from floor(o step / over) to floor((o step + extent) / over), both less the padding:
  *
  * | | step | over | extent |
  * |---|---|---|---|
  * | fixed | stride | 1 | size |
  * | adaptive, as PyTorch: from floor(o H / Ho) to ceil((o + 1) H / Ho) | H | Ho | H + Ho - 1 |
  *
- * Backward gathers, as max-pool's: each pixel adds up dy / count of the windows that hold it, which follow from the same four numbers. A
- * lane keeps a row and a channel (four, where channels come in fours) and walks along the width.
+ * Backward gathers, as max-pool's: each pixel adds up dy / count of the windows that hold it. A lane keeps a row and a channel (four, where channels come in
+ * fours) and walks along the width; the first and the last window that hold a pixel walk along.
  */
 import type { BufferView } from "../gpu/buffers.ts";
 import type { Device } from "../gpu/device.ts";
 import { kernel, wgsl } from "../gpu/kernel.ts";
+import { memoise } from "./unroll.ts";
 
 const params = {
   n: "u32",
@@ -35,13 +36,13 @@ const params = {
 } as const;
 
 /** `axis_h()` and `axis_w()`; of an axis, what window `o` covers, which windows cover pixel `p`, and how many pixels a window's mean is over. */
-const declarations = wgsl`
+const declarationsOf = (isAdaptive: boolean) => wgsl`
     struct Axis { step: i32, over: i32, extent: i32, padding: i32, length: i32, windows: i32 }
     fn axis_h() -> Axis {
-      return Axis(params.step_h, params.over_h, params.extent_h, params.padding_h, params.height, params.out_height);
+      return Axis(params.step_h, ${isAdaptive ? "params.over_h" : 1}, params.extent_h, params.padding_h, params.height, params.out_height);
     }
     fn axis_w() -> Axis {
-      return Axis(params.step_w, params.over_w, params.extent_w, params.padding_w, params.width, params.out_width);
+      return Axis(params.step_w, ${isAdaptive ? "params.over_w" : 1}, params.extent_w, params.padding_w, params.width, params.out_width);
     }
     fn window(a: Axis, o: i32) -> vec2i {
       return vec2i(o * a.step, o * a.step + a.extent) / a.over - a.padding;
@@ -57,12 +58,21 @@ const declarations = wgsl`
       return f32(range.y - range.x);
     }`;
 
-const forward = (label: string, cell: "quad" | "scalar") =>
-  kernel(label, {
+interface Variant {
+  readonly cell: "quad" | "scalar";
+  readonly isAdaptive: boolean;
+}
+
+const nameOf = (direction: string, { cell, isAdaptive }: Variant) =>
+  `average_pool_${direction}_${isAdaptive ? "adaptive_" : ""}${cell}`;
+
+const forwardOf = memoise((variant: Variant) => {
+  const { cell, isAdaptive } = variant;
+  return kernel(nameOf("forward", variant), {
     read: { x: cell },
     write: { y: cell },
     params,
-    declarations,
+    declarations: declarationsOf(isAdaptive),
     body: wgsl`
     if (i >= params.n) { return; }
     let row = i32(i) / params.columns;
@@ -85,16 +95,15 @@ const forward = (label: string, cell: "quad" | "scalar") =>
       y[(row * params.out_width + out) * params.columns + column] = sum / (count * counted(across, out));
     }`,
   });
+});
 
-export const averagePoolForward = forward("average_pool_forward", "quad");
-export const averagePoolForwardScalar = forward("average_pool_forward_scalar", "scalar");
-
-const backward = (label: string, cell: "quad" | "scalar") =>
-  kernel(label, {
+const backwardOf = memoise((variant: Variant) => {
+  const { cell, isAdaptive } = variant;
+  return kernel(nameOf("backward", variant), {
     read: { dy: cell },
     write: { dx: cell },
     params,
-    declarations,
+    declarations: declarationsOf(isAdaptive),
     body: wgsl`
     if (i >= params.n) { return; }
     let row = i32(i) / params.columns;
@@ -103,22 +112,36 @@ const backward = (label: string, cell: "quad" | "scalar") =>
     let down = axis_h();
     let across = axis_w();
     let rows = windows(down, row % params.height);
+    let first_rows = counted(down, rows.x);
+    var range = vec2i(0);
+    var begin = window(across, 0).x;
+    var end = window(across, 0).y;
+    var first_columns = counted(across, 0);
     for (var w = 0; w < params.width; w++) {
-      let range = windows(across, w);
+      while (range.y < params.out_width && begin <= w) {
+        range.y++;
+        begin = window(across, range.y).x;
+      }
+      while (range.x < range.y && end <= w) {
+        range.x++;
+        end = window(across, range.x).y;
+        first_columns = counted(across, range.x);
+      }
       var sum = ${cell}(0);
       for (var out_row = rows.x; out_row < rows.y; out_row++) {
-        let count = counted(down, out_row);
+        var in_rows = first_rows;
+        if (out_row > rows.x) { in_rows = counted(down, out_row); }
         for (var out = range.x; out < range.y; out++) {
+          var in_columns = first_columns;
+          if (out > range.x) { in_columns = counted(across, out); }
           let k = ((image * params.out_height + out_row) * params.out_width + out) * params.columns + column;
-          sum += dy[k] / (count * counted(across, out));
+          sum += dy[k] / (in_rows * in_columns);
         }
       }
       dx[(row * params.width + w) * params.columns + column] = sum;
     }`,
   });
-
-export const averagePoolBackward = backward("average_pool_backward", "quad");
-export const averagePoolBackwardScalar = backward("average_pool_backward_scalar", "scalar");
+});
 
 /** The windows along an axis; the file's header says how. */
 export interface AxisWindows {
@@ -151,6 +174,11 @@ export interface AveragePoolSize {
   readonly countIncludePad: boolean;
 }
 
+const variantOf = ({ channels, height, width }: AveragePoolSize): Variant => ({
+  cell: channels % 4 === 0 ? "quad" : "scalar",
+  isAdaptive: height.over * width.over > 1,
+});
+
 function parameters({ channels, height: h, width: w, countIncludePad }: AveragePoolSize) {
   return {
     ...{ columns: channels % 4 === 0 ? channels / 4 : channels, counts_padding: countIncludePad ? 1 : 0 },
@@ -166,8 +194,11 @@ export function averagePoolRun(
   pool: AveragePoolSize,
 ): void {
   const sizes = parameters(pool);
-  const launch = pool.channels % 4 === 0 ? averagePoolForward : averagePoolForwardScalar;
-  launch(device, { ...views, ...sizes, n: pool.images * sizes.out_height * sizes.columns });
+  forwardOf(variantOf(pool))(device, {
+    ...views,
+    ...sizes,
+    n: pool.images * sizes.out_height * sizes.columns,
+  });
 }
 
 export function averagePoolGrad(
@@ -176,6 +207,5 @@ export function averagePoolGrad(
   pool: AveragePoolSize,
 ): void {
   const sizes = parameters(pool);
-  const launch = pool.channels % 4 === 0 ? averagePoolBackward : averagePoolBackwardScalar;
-  launch(device, { ...views, ...sizes, n: pool.images * sizes.height * sizes.columns });
+  backwardOf(variantOf(pool))(device, { ...views, ...sizes, n: pool.images * sizes.height * sizes.columns });
 }
