@@ -163,6 +163,16 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
     await page.close();
   });
 
+  it("leaves the focus where it is when a table is drawn anew", async () => {
+    const { page } = await openPage(browser, "fresh", { tab: "runs" });
+    const boxes = page.getByRole("checkbox");
+    await boxes.nth(1).focus();
+    await page.keyboard.press("Space");
+    await page.waitForFunction("document.querySelectorAll('tbody :checked').length === 2");
+    expect(await boxes.nth(1).evaluate((box) => box === document.activeElement)).toBe(true);
+    await page.close();
+  });
+
   it("pauses, resumes and stops", async () => {
     const { page } = await openPage(browser, "training");
     const state = page.locator(".state");

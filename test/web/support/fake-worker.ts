@@ -110,7 +110,9 @@ function planes(shape: readonly number[], signed: boolean): Planes {
   const values = Float32Array.from({ length: count }, (_, k) => {
     const [channel, place] = [k % channels, Math.floor(k / channels)];
     const wave = Math.sin(
-      (place % width) * (0.2 + 0.9 * noise(channel)) + Math.floor(place / width) * noise(channel + 7),
+      (place % width) * (0.2 + 0.9 * noise(channel)) +
+        Math.floor(place / width) * noise(channel + 7) +
+        6 * noise(channel + 3),
     );
     return signed ? wave : Math.max(0, wave);
   });

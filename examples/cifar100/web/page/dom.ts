@@ -30,6 +30,14 @@ export function setText(element: Node, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** New children; who was at one of the old keeps the focus at the new one of the same `aria-label`. */
+export function replaceKeepingFocus(parent: HTMLElement, children: readonly HTMLElement[]): void {
+  const label = parent.querySelector(":focus")?.getAttribute("aria-label");
+  parent.replaceChildren(...children);
+  if (typeof label !== "string") return;
+  parent.querySelector<HTMLElement>(`[aria-label="${CSS.escape(label)}"]`)?.focus();
+}
+
 /** An icon of the sheet in `index.html`. */
 export function icon(name: string): SVGSVGElement {
   const space = "http://www.w3.org/2000/svg";

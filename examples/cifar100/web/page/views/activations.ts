@@ -1,6 +1,6 @@
 /** What one layer makes of one picture: a small map a channel. */
 import type { LayerInfo, ModelInfo, Planes, TestImage } from "../../protocol.ts";
-import { el, setText, uniqueId, whenChanged } from "../dom.ts";
+import { el, replaceKeepingFocus, setText, uniqueId, whenChanged } from "../dom.ts";
 import { digits, spoken } from "../format.ts";
 import { canvasOf, channelPixels, featurePixels, opaque } from "../pixels.ts";
 import { currentLayer, currentModel } from "../selectors.ts";
@@ -61,9 +61,8 @@ export const activations: MakeView = (control) => {
   });
   const showPicks = whenChanged(
     (images: readonly TestImage[] | undefined, image: number, classes: readonly string[]) => {
-      const focused = picks.contains(document.activeElement);
-      picks.replaceChildren(...(images ?? []).map((entry) => pick(entry, entry.index === image, classes)));
-      if (focused) picks.querySelector<HTMLElement>('[aria-pressed="true"]')?.focus();
+      const buttons = (images ?? []).map((entry) => pick(entry, entry.index === image, classes));
+      replaceKeepingFocus(picks, buttons);
     },
   );
   const pick = (

@@ -51,7 +51,7 @@ export const runPanel: MakeView = (control) => {
     el(
       "p",
       {},
-      "Start training: this page trains a VGG network on your own GPU, with compute shaders written by hand. Nothing leaves your machine.",
+      "This page trains a VGG network on your own GPU, with compute shaders written by hand. Nothing leaves your machine.",
     ),
     orLook,
   );

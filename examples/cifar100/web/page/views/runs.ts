@@ -1,7 +1,7 @@
 /** Runs: all that there were, their curves over each other. */
 import type { RunSummary } from "../../protocol.ts";
 import { CurveChart, swatch } from "../curves.ts";
-import { el, whenChanged } from "../dom.ts";
+import { el, replaceKeepingFocus, whenChanged } from "../dom.ts";
 import { digits, moment, percent, roundPercent } from "../format.ts";
 import type { State } from "../state.ts";
 import { widthInWords } from "./settings-form.ts";
@@ -53,14 +53,14 @@ export const runsView: MakeView = (control) => {
         }),
       );
     }
-    body.replaceChildren(
-      ...runs.map((run) => row(run, colours.get(run.id) ?? 0, compared.includes(run.id), idle)),
-    );
+    const rows = runs.map((run) => row(run, colours.get(run.id) ?? 0, compared.includes(run.id), idle));
+    replaceKeepingFocus(body, rows);
   });
   const row = (run: RunSummary, colour: number, shown: boolean, idle: boolean): HTMLElement => {
     const { id, title, started, status, settings, epochs, resumable } = run;
+    const name = nameOf(run);
     const box = el("input", {
-      ...{ type: "checkbox", "aria-label": `Compare ${title}` },
+      ...{ type: "checkbox", "aria-label": `Compare ${name}` },
       onchange: () => control.dispatch({ type: "compare", run: id, shown: box.checked }),
     });
     box.checked = shown;
@@ -68,7 +68,7 @@ export const runsView: MakeView = (control) => {
     const done = epochs.at(-1)?.epoch ?? 0;
     const over = status === "finished";
     const remove = (): void => {
-      if (confirm(`Delete “${title}” with its snapshots?`)) void control.delete(id);
+      if (confirm(`Delete “${name}” with its snapshots?`)) void control.delete(id);
     };
     return el(
       "tr",
@@ -88,9 +88,9 @@ export const runsView: MakeView = (control) => {
           "div",
           { class: "buttons together" },
           button("Resume", () => void control.resume(id), {
-            ...{ look: "compact", disabled: !idle || !resumable || over, "aria-label": `Resume ${title}` },
+            ...{ look: "compact", disabled: !idle || !resumable || over, "aria-label": `Resume ${name}` },
           }),
-          button("Delete", remove, { look: "compact", disabled: !idle, "aria-label": `Delete ${title}` }),
+          button("Delete", remove, { look: "compact", disabled: !idle, "aria-label": `Delete ${name}` }),
         ),
       ),
     );
