@@ -71,7 +71,8 @@ export class TrainingRun {
   async #run(): Promise<FitResult> {
     const { signal, epochs, stopWhen } = this.#options;
     if (!signal?.aborted) {
-      this.#options.onMemory?.(this.#requireMemory());
+      const need = this.#requireMemory();
+      this.#options.onMemory?.(need);
       await this.#precompile();
     }
     for (;;) {

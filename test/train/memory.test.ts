@@ -80,6 +80,12 @@ describe("the memory that a run needs", () => {
     );
   });
 
+  it("is refused where nobody asks how much it is, too", async () => {
+    const { model, optimizer, set } = await makeRun(shared);
+    const options = { epochs: 1, batch: 64, memoryLimit: 1000 };
+    await expect(train.fit(model, optimizer, set, options)).rejects.toThrow(MemoryError);
+  });
+
   it("names no batch where none fits", async () => {
     await expect(stated(64, { memoryLimit: 1000 })).rejects.toThrow(
       /no batch fits: use a smaller model or fewer images, or allow more$/,
