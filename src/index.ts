@@ -1,4 +1,5 @@
 /** `wgrad`: train convolutional networks on WebGPU, in Node and in the browser. */
+export * as custom from "./custom.ts";
 export * as data from "./data/index.ts";
 export { type GpuInfo, NoAdapterError } from "./gpu/adapter.ts";
 export { MemoryError, type MemoryUse } from "./gpu/buffers.ts";

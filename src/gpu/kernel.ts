@@ -79,6 +79,11 @@ export interface Kernel<A> extends KernelSource {
 /** WGSL as a tagged template, so that editors highlight it. */
 export const wgsl = String.raw;
 
+/**
+ * Declares a kernel. What its body sees stands at the head of `src/gpu/kernel.ts`; `docs/guide/own-op.md` makes two.
+ * @param label for errors and profiles, `noun_direction`
+ * @returns the launcher: `(device, { bindings and parameters by name })` encodes one launch
+ */
 export function kernel<
   R extends Elements = None,
   W extends Elements = None,
