@@ -3,6 +3,7 @@ import { flipModes, viewSize } from "../kernels/augment.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { GpuImages } from "./gpu-images.ts";
 
+/** What `augment` takes; without options it leaves images as they are. */
 export interface AugmentOptions {
   /** Pads by so many pixels with reflection (the edge isn't repeated), then crops the original size at a random place; 0 by default. */
   readonly crop?: number;

@@ -30,6 +30,7 @@ export interface ImageSet {
   readonly synthetic: boolean;
 }
 
+/** A training and a test set in the host's memory. */
 export interface TrainTest {
   readonly train: ImageSet;
   readonly test: ImageSet;

@@ -25,6 +25,7 @@ export interface ImageArrays {
   readonly synthetic?: boolean;
 }
 
+/** How many images to use, and how bytes become numbers: `(byte / 255 - mean) / std`. */
 export interface UploadOptions {
   /** Use the first `limit` images only. */
   readonly limit?: number;

@@ -15,6 +15,7 @@ export { type ChannelStatistics, channelStatistics } from "./statistics.ts";
 export { type SyntheticOptions, syntheticCifar100 } from "./synthetic.ts";
 export { type TranslateOptions, translate } from "./translate.ts";
 
+/** How many images to use, and how their bytes become numbers. */
 export interface CifarOptions extends ReadCifarOptions, Omit<UploadOptions, "limit"> {
   /** Use the first images of the training set only. */
   readonly trainLimit?: number;

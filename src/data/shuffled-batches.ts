@@ -20,6 +20,7 @@ export interface DataPosition {
   readonly position: number;
 }
 
+/** What `shuffled` of a set takes. */
 export interface ShuffledOptions {
   /** Images a batch, at most as many as the set has. */
   readonly batch: number;
@@ -31,6 +32,7 @@ export interface ShuffledOptions {
   readonly start?: DataPosition;
 }
 
+/** Batches without end, from `shuffled` of a set. */
 export class ShuffledBatches {
   readonly batch: number;
   readonly seed: number;

@@ -1,6 +1,7 @@
 /** What normalising a data set needs to know of it. */
 import type { ImageArrays } from "./gpu-images.ts";
 
+/** Mean and standard deviation of each channel of byte / 255: what `UploadOptions` takes. */
 export interface ChannelStatistics {
   readonly mean: readonly number[];
   readonly std: readonly number[];

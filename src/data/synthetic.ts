@@ -11,6 +11,7 @@ import type { ImageSet, TrainTest } from "./cifar-binary.ts";
 import type { Split } from "./cifar-format.ts";
 import { coarseOfFine } from "./coarse-of-fine.ts";
 
+/** How much `syntheticCifar100` draws, and from which seed. */
 export interface SyntheticOptions {
   /** Images; default 50,000. */
   readonly trainCount?: number;

@@ -4,6 +4,7 @@ import { formatShape } from "../tensor/shape.ts";
 import { willRecord } from "../tensor/tape.ts";
 import { emptyLike, type Tensor } from "../tensor/tensor.ts";
 
+/** How far `translate` moves images, and whether it mirrors them. */
 export interface TranslateOptions {
   /** Pixels by which the view lies lower than the image; negative: higher. 0 by default. */
   readonly down?: number;

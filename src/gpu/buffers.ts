@@ -29,6 +29,7 @@ export interface BufferView {
   readonly storage?: BufferView;
 }
 
+/** What exists on the GPU. Buffers that are free wait to be used again. */
 export interface MemoryUse {
   /** Buffers in existence, free ones included. */
   readonly buffers: number;

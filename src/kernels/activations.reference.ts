@@ -17,8 +17,10 @@ const functions = {
   ],
 } satisfies Record<string, readonly [Pointwise, Pointwise]>;
 
+/** The functions that `activationReference` knows. */
 export type ActivationName = keyof typeof functions;
 
+/** y of x. */
 export function activationReference(
   name: ActivationName,
   x: ArrayLike<number>,
@@ -29,6 +31,7 @@ export function activationReference(
   return Float64Array.from(x, (value) => forward(value, first, second));
 }
 
+/** dx of x and dy. */
 export function activationGradReference(
   name: ActivationName,
   x: ArrayLike<number>,

@@ -9,6 +9,7 @@ export interface AdamSettings {
   readonly weightDecay: number;
 }
 
+/** What a step of `adamStepReference` starts from. */
 export interface AdamValues {
   readonly parameter: ArrayLike<number>;
   readonly gradient: ArrayLike<number>;

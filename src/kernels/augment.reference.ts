@@ -3,6 +3,7 @@ import { augmentDomain, type flipModes } from "./augment.ts";
 import { type GatherProblem, gatherReference } from "./gather.reference.ts";
 import { philox } from "./philox.ts";
 
+/** What decides how an image is seen in an epoch. */
 export interface ViewProblem {
   readonly seed: number;
   readonly epoch: number;
@@ -54,12 +55,14 @@ export function translateReference(
   });
 }
 
+/** A batch that is gathered and augmented. */
 export interface AugmentProblem extends Omit<GatherProblem, "imageBytes">, Omit<ViewProblem, "epoch"> {
   readonly channels: number;
   /** Of the two halves of the order. */
   readonly epochs: readonly [number, number];
 }
 
+/** The batch: gathered, then each image translated, then its square set to 0. */
 export function augmentReference(problem: AugmentProblem) {
   const { height, width, channels, batch, order, position, epochs, cutout } = problem;
   const imageBytes = height * width * channels;

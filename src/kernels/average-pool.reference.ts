@@ -57,6 +57,7 @@ function forEachShare(
   }
 }
 
+/** y of x `[images, height, width, channels]`. */
 export function averagePoolReference(
   x: ArrayLike<number>,
   images: number,
@@ -70,6 +71,7 @@ export function averagePoolReference(
   return y;
 }
 
+/** dx of dy. */
 export function averagePoolGradReference(
   dy: ArrayLike<number>,
   images: number,

@@ -19,10 +19,12 @@ function placesOf({ shape, start, size }: Placed): number[] {
   return places(0, 0);
 }
 
+/** The elements of a box in a tensor. */
 export function takeBoxReference(whole: ArrayLike<number>, placed: Placed): number[] {
   return placesOf(placed).map((place) => whole[place] ?? Number.NaN);
 }
 
+/** The tensor with a box of its elements replaced. */
 export function putBoxReference(
   whole: ArrayLike<number>,
   box: ArrayLike<number>,

@@ -6,6 +6,7 @@ export interface CrossEntropyReference {
   readonly dlogits: Float64Array;
 }
 
+/** The mean loss of the rows that aren't ignored, and its gradient. */
 export function crossEntropyReference(
   logits: ArrayLike<number>,
   labels: ArrayLike<number>,

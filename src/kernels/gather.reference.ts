@@ -12,6 +12,7 @@ export interface GatherProblem {
   readonly std: readonly number[];
 }
 
+/** The batch at a position of an order, and the position after it. */
 export function gatherReference(problem: GatherProblem): {
   images: Float64Array;
   labels: number[];

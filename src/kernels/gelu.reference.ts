@@ -4,6 +4,7 @@ export function geluForwardReference(x: ArrayLike<number>): Float64Array {
   return Float64Array.from(x, (value) => (value === Number.NEGATIVE_INFINITY ? 0 : value * normalCdf(value)));
 }
 
+/** dx of x and dy. */
 export function geluBackwardReference(x: ArrayLike<number>, dy: ArrayLike<number>): Float64Array {
   return Float64Array.from(dy, (gradient, k) => {
     const value = x[k] ?? 0;

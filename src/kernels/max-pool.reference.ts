@@ -34,6 +34,7 @@ export function maxPoolReference(
   return { y, from };
 }
 
+/** dx of x and dy: each dy goes to the maximum of its window. */
 export function maxPoolGradReference(
   x: ArrayLike<number>,
   dy: ArrayLike<number>,

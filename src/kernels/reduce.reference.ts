@@ -22,6 +22,7 @@ function walk(
   }
 }
 
+/** The sums over `axes`, divided by `divisor`. */
 export function sumReference(
   x: ArrayLike<number>,
   shape: readonly number[],

@@ -9,6 +9,7 @@ export interface SgdSettings {
   readonly weightDecay: number;
 }
 
+/** Parameter and velocity after a step. */
 export function sgdStepReference(
   parameter: ArrayLike<number>,
   gradient: ArrayLike<number>,

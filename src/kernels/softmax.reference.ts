@@ -4,6 +4,7 @@ export function softmaxReference(x: ArrayLike<number>, classes: number): Float64
   return logSoftmaxReference(x, classes).map(Math.exp);
 }
 
+/** `x - log(sum(exp(x)))` of each row. */
 export function logSoftmaxReference(x: ArrayLike<number>, classes: number): Float64Array {
   return byRow(x, classes, (row) => {
     const peak = Math.max(...row);

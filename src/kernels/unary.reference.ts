@@ -7,14 +7,17 @@ export const unaryReferences = {
   sqrt: (x: ArrayLike<number>) => Float64Array.from(x, Math.sqrt),
 };
 
+/** dx of y and dy. */
 export function sqrtBackwardReference(y: ArrayLike<number>, dy: ArrayLike<number>): Float64Array {
   return Float64Array.from(dy, (gradient, k) => gradient / (2 * (y[k] ?? 0)));
 }
 
+/** `x^exponent`, NaN for fractional powers of negative numbers. */
 export function powReference(x: ArrayLike<number>, exponent: number): Float64Array {
   return Float64Array.from(x, (value) => value ** exponent);
 }
 
+/** dx of x and dy: `exponent x^(exponent - 1) dy`. */
 export function powBackwardReference(
   x: ArrayLike<number>,
   dy: ArrayLike<number>,

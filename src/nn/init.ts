@@ -10,6 +10,7 @@ import { formatShape, type Shape, sizeOf } from "../tensor/shape.ts";
 /** Values for a tensor of this shape, row-major. */
 export type Initializer = (shape: Shape) => Float32Array<ArrayBuffer>;
 
+/** Where random initial values come from. */
 export interface SeedOptions {
   /** An integer from 0 to 2^53 - 1; 0 by default. */
   readonly seed?: number;
@@ -79,6 +80,7 @@ export function fanInUniform(options: SeedOptions = {}): Initializer {
   });
 }
 
+/** What `dirac` takes. */
 export interface DiracOptions {
   /** Of the filters that pass no channel through: all zeros by default, as in PyTorch. */
   readonly rest?: Initializer;

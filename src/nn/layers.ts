@@ -41,6 +41,7 @@ export class Sequential extends Module {
   }
 }
 
+/** What `new Conv2d` takes. */
 export interface Conv2dLayerOptions {
   /** Input channels. */
   readonly in: number;
@@ -104,6 +105,7 @@ export class Conv2d extends Module {
   }
 }
 
+/** What `new Linear` takes. */
 export interface LinearOptions {
   /** Features of the input. */
   readonly in: number;
@@ -138,6 +140,7 @@ export class Linear extends Module {
   }
 }
 
+/** What `new BatchNorm` takes. */
 export interface BatchNormLayerOptions {
   /** Extent of the last axis. */
   readonly channels: number;
@@ -149,6 +152,7 @@ export interface BatchNormLayerOptions {
   readonly trainGamma?: boolean;
 }
 
+/** What `BatchNorm.forward` takes. */
 export interface BatchNormForwardOptions extends ForwardOptions {
   /** Apply ReLU to the result, and then this dropout layer if there is one: `batchNormReluDropout`, cheaper than layers of their own. */
   readonly relu?: { readonly dropout?: Dropout | undefined };
@@ -209,6 +213,7 @@ export class GELU extends Module {
   }
 }
 
+/** What `new Dropout` takes. */
 export interface DropoutLayerOptions {
   /** The probability that an element is dropped, 0 <= rate < 1. */
   readonly rate: number;

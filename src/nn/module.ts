@@ -14,6 +14,7 @@ import { loadTensors, type StateDict, type StateValues } from "./state.ts";
 import { Summary } from "./summary.ts";
 import { noteForward } from "./witness.ts";
 
+/** What layers' `forward` takes beside its input. */
 export interface ForwardOptions {
   /** Dropout drops and batch normalization uses the batch's statistics. `false` by default. */
   readonly training?: boolean;

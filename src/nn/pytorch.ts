@@ -15,6 +15,7 @@ export type PyTorchState = Readonly<
   Record<string, { readonly shape: Shape; readonly data: HostArray | readonly number[] }>
 >;
 
+/** How a model here and one in PyTorch correspond. */
 export interface PyTorchOptions {
   /**
    * What PyTorch calls a module, by its path here: `{ "head.fc1": "classifier.0" }`. It holds for what lies inside, too, unless that is named itself;

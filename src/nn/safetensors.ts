@@ -18,6 +18,7 @@ export interface SafetensorsInput {
   readonly data: HostArray | Uint8Array;
 }
 
+/** What `encodeSafetensors` writes beside the tensors, and how it stores floats. */
 export interface EncodeSafetensorsOptions {
   /** Strings that go along, such as the model's configuration. */
   readonly metadata?: Readonly<Record<string, string>>;
@@ -36,6 +37,7 @@ export interface SafetensorsTensor {
   readonly data: HostArray;
 }
 
+/** What `decodeSafetensors` gives. */
 export interface SafetensorsContent {
   /** Empty where the file has none. */
   readonly metadata: Record<string, string>;

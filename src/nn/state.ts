@@ -7,6 +7,7 @@ export type StateDict = Record<string, Tensor>;
 
 /** A value to load: a tensor of the same GPU, or host data, row-major. */
 export type StateValue = Tensor | { readonly shape: Shape; readonly data: HostArray | readonly number[] };
+/** Values by the names of a state dict. */
 export type StateValues = Readonly<Record<string, StateValue>>;
 
 /**

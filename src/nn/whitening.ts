@@ -6,6 +6,7 @@
 import { formatShape, type Shape, sizeOf } from "../tensor/shape.ts";
 import { symmetricEigen } from "./symmetric-eigen.ts";
 
+/** What `whitening` takes. */
 export interface WhiteningOptions {
   /** Height and width k of the patches, 2 by default. */
   readonly size?: number;

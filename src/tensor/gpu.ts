@@ -14,6 +14,7 @@ import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
 import { Storage } from "./storage.ts";
 import { type DType, type HostArray, quads, Tensor, type TensorOptions } from "./tensor.ts";
 
+/** Which device `createGpu` opens. */
 export interface GpuOptions {
   /** A device that the application made; `destroy()` leaves it alone. Without it the default adapter is opened. */
   readonly device?: GPUDevice;
@@ -36,6 +37,7 @@ export async function createGpu(options: GpuOptions = {}): Promise<Gpu> {
   return new Gpu(device);
 }
 
+/** A device with what makes tensors on it. Make one with `createGpu`. */
 export class Gpu {
   /** The layer below, for kernels of one's own. */
   readonly device: Device;

@@ -20,6 +20,7 @@ export type RecordedArgument<T> = T extends Tensor
       ? { readonly [K in keyof T]: RecordedArgument<T[K]> }
       : T;
 
+/** What `gpu.record` gives. */
 export interface RecordedStep<A extends readonly unknown[], R> {
   (...args: { [K in keyof A]: RecordedArgument<A[K]> }): R;
   /** Frees the recordings at once; otherwise the garbage collector does. The next call records again. */

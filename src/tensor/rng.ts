@@ -9,6 +9,7 @@ export interface RngState {
   readonly draws: number;
 }
 
+/** A stream of random draws, from `gpu.rng(seed)`: counter-based (Philox4x32-10), its counter on the GPU. */
 export class Rng {
   readonly gpu: Gpu;
   readonly seed: number;

@@ -20,6 +20,7 @@ export interface GradientSink {
   pass(x: Tensor, gradient: Tensor): void;
 }
 
+/** How the gradient of an op flows: what `record` notes. */
 export interface Differentiable {
   /** Inputs or outputs whose values backward reads: they mustn't be overwritten before. */
   readonly saves?: readonly Tensor[];
@@ -44,6 +45,7 @@ export interface TapeEntry {
   backward: ((dy: Tensor, gradients: GradientSink) => void) | undefined;
 }
 
+/** What `backward()` does with the gradients that are there. */
 export interface BackwardOptions {
   /** Add to the gradients of the last backward instead of replacing them. */
   readonly accumulate?: boolean;

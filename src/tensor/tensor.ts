@@ -15,6 +15,7 @@ export type HostArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Ui
 
 const arrayTypes = { f32: Float32Array, i32: Int32Array, u32: Uint32Array } as const;
 
+/** What a new tensor takes beside its values. */
 export interface TensorOptions {
   /** Whether `backward()` computes a gradient for it. */
   readonly requiresGrad?: boolean;
@@ -50,6 +51,7 @@ export class Claim {
 
 const abandoned = new FinalizationRegistry<Claim>((claim) => claim.release("garbage collection"));
 
+/** A shape, an element type and a storage on the GPU. Make one with `gpu.tensor`, `gpu.zeros` or an op. */
 export class Tensor implements BufferView {
   /** How many were made so far. @internal */
   static made = 0;

@@ -13,6 +13,7 @@ import { formatShape } from "../tensor/shape.ts";
 import { noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
+/** How strictly `gradcheck` looks, and where. */
 export interface GradcheckOptions {
   /** Step of the finite difference, relative to the root mean square of the input (to 1 for an input of zeros). 1/256 by default. */
   readonly eps?: number;

@@ -11,8 +11,10 @@ export const metricNames = [
   "validation/main/loss",
   "validation/main/accuracy",
 ] as const;
+/** A metric of the log that can decide when training stops. */
 export type MetricName = (typeof metricNames)[number];
 
+/** What `earlyStopping` looks at, and how long it waits. */
 export interface EarlyStoppingOptions {
   readonly metric: MetricName;
   /** Epochs without a better value after which training ends; 3 by default. */
@@ -55,6 +57,7 @@ export function bestEntry(
   return best;
 }
 
+/** Whether the log has a metric of this name. */
 export function isMetricName(name: string): name is MetricName {
   return metricNames.some((known) => known === name);
 }

@@ -12,6 +12,7 @@ export interface Classifier {
   forward(images: Tensor, options: { readonly training: boolean }): Tensor;
 }
 
+/** What `evaluate` takes beside model and images. */
 export interface EvaluateOptions {
   /** Images a batch, 128 by default; the last batch is smaller where it doesn't divide the set. */
   readonly batch?: number;

@@ -10,6 +10,7 @@ import type { Classifier, EvaluateOptions } from "./evaluate.ts";
 import type { MemoryNeed } from "./memory.ts";
 import type { LogEntry, TrainState } from "./state.ts";
 
+/** Where a run is. */
 export interface Progress {
   /** Epochs completed. */
   readonly epoch: number;
@@ -26,6 +27,7 @@ export interface Progress {
   readonly validated: number;
 }
 
+/** What `fit` takes beside model, optimiser and data. */
 export interface FitOptions {
   /** Epochs since the start of the run; a resumed run goes on up to this number. */
   readonly epochs: number;
@@ -78,11 +80,13 @@ export interface FitOptions {
 /** What the loop needs of an optimiser. */
 export type FitOptimizer = Pick<Optimizer, "lr" | "step" | "advance">;
 
+/** Seconds that the two parts of an epoch took. */
 export interface EpochSeconds {
   readonly training: number;
   readonly validation: number;
 }
 
+/** How `fit` ended. */
 export interface FitResult {
   /** False if the signal stopped it. */
   readonly finished: boolean;

@@ -11,6 +11,7 @@ export class SnapshotError extends Error {
   override readonly name = "SnapshotError";
 }
 
+/** What JSON holds. */
 export type Json =
   | null
   | boolean
@@ -19,8 +20,10 @@ export type Json =
   | readonly Json[]
   | { readonly [key: string]: Json | undefined };
 
+/** What a snapshot keeps to the bit. */
 export type SnapshotArray = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
+/** What is in a snapshot. */
 export interface SnapshotContent {
   /** Whatever JSON holds. */
   readonly meta: Json;
@@ -41,6 +44,7 @@ export const snapshotPreludeBytes = 16;
 const preludeBytes = snapshotPreludeBytes;
 const digestBytes = 32;
 
+/** The bytes of a snapshot, with a checksum over all of them. */
 export async function encodeSnapshot({ meta, arrays }: SnapshotContent): Promise<Uint8Array<ArrayBuffer>> {
   const header: Header = {
     meta,

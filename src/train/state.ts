@@ -20,6 +20,7 @@ export interface LogEntry {
   readonly images_per_second: number;
 }
 
+/** Where a run is, beside its model and optimiser: what `fit` goes on from. Plain data. */
 export interface TrainState {
   readonly epoch: number;
   readonly iteration: number;

@@ -4,6 +4,7 @@ import { type CifarFormat, cifar10Format, cifar100Format, officialAddress } from
 import { cacheFolder } from "./cache-folder.ts";
 import { type DownloadOptions, downloadFile } from "./download.ts";
 
+/** What `downloadCifar10` and `downloadCifar100` take. */
 export interface DownloadCifarOptions extends DownloadOptions {
   /** Where the archive comes from, https://www.cs.toronto.edu/~kriz/ by default. It must be the official archive all the same. */
   readonly address?: string;

@@ -12,6 +12,7 @@ import { DownloadError, reasonOf } from "./download-error.ts";
 import { get } from "./http-get.ts";
 import { locked } from "./lock.ts";
 
+/** How far a download is. */
 export interface DownloadProgress {
   /** Bytes that are here, those of earlier attempts included. */
   readonly received: number;
@@ -19,6 +20,7 @@ export interface DownloadProgress {
   readonly total: number | undefined;
 }
 
+/** What `downloadFile` takes. */
 export interface DownloadOptions {
   /** Called at each piece that came. */
   readonly onProgress?: (progress: DownloadProgress) => void;

@@ -8,6 +8,7 @@ import { type CifarFormat, cifar10Format, cifar100Format } from "../cifar-format
 import { readCifarArchive, readCifarFiles } from "../cifar-source.ts";
 import { DatasetError } from "../dataset-error.ts";
 
+/** Where `loadCifar10` and `loadCifar100` look, and what they read. */
 export interface LoadCifarOptions {
   /**
    * Sizes and md5 must be those of the official set (default). `false` takes any set in its binary format, of 1 to 50,000

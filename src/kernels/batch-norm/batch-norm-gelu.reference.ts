@@ -2,6 +2,7 @@
 import { geluBackwardReference, geluForwardReference } from "../gelu.reference.ts";
 import { batchNormGradReference, batchNormReference, type Moments } from "./batch-norm.reference.ts";
 
+/** What both directions take beside x. */
 export interface BatchNormGeluReference {
   readonly gamma: ArrayLike<number>;
   readonly beta: ArrayLike<number>;
@@ -9,6 +10,7 @@ export interface BatchNormGeluReference {
   readonly eps: number;
 }
 
+/** y of x. */
 export function batchNormGeluReference(
   x: ArrayLike<number>,
   { gamma, beta, moments, eps }: BatchNormGeluReference,
@@ -16,6 +18,7 @@ export function batchNormGeluReference(
   return geluForwardReference(batchNormReference(x, moments, gamma, beta, eps));
 }
 
+/** Gradients for dy; in training, the moments depend on x. */
 export function batchNormGeluGradReference(
   x: ArrayLike<number>,
   dy: ArrayLike<number>,

@@ -3,6 +3,7 @@ import { dropoutReference } from "../dropout.reference.ts";
 import { reluBackwardReference, reluForwardReference } from "../relu.reference.ts";
 import { batchNormGradReference, batchNormReference, type Moments } from "./batch-norm.reference.ts";
 
+/** What both directions take beside x. */
 export interface BatchNormReluDropoutReference {
   readonly gamma: ArrayLike<number>;
   readonly beta: ArrayLike<number>;
@@ -13,6 +14,7 @@ export interface BatchNormReluDropoutReference {
   readonly ticket: ArrayLike<number>;
 }
 
+/** y of x. */
 export function batchNormReluDropoutReference(
   x: ArrayLike<number>,
   { gamma, beta, moments, eps, rate, ticket }: BatchNormReluDropoutReference,
@@ -21,6 +23,7 @@ export function batchNormReluDropoutReference(
   return rate === 0 ? positive : dropoutReference(positive, ticket, rate);
 }
 
+/** Gradients for dy; in training, the moments depend on x. */
 export function batchNormReluDropoutGradReference(
   x: ArrayLike<number>,
   dy: ArrayLike<number>,

@@ -6,6 +6,7 @@ export interface Moments {
   readonly variance: Float64Array;
 }
 
+/** Mean and variance of each channel. */
 export function momentsReference(x: ArrayLike<number>, channels: number): Moments {
   const rows = x.length / channels;
   const mean = new Float64Array(channels);
@@ -33,6 +34,7 @@ export function runningReference(
   };
 }
 
+/** `gamma (x - mean) / sqrt(variance + eps) + beta`. */
 export function batchNormReference(
   x: ArrayLike<number>,
   { mean, variance }: Moments,

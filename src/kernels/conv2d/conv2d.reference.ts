@@ -34,6 +34,7 @@ function forEachOutput(
 /** Float64 copies: reading those in the inner loops is faster than converting there. */
 const wide = (values: ArrayLike<number>) => Float64Array.from(values);
 
+/** y of x and weight, without a bias. */
 export function conv2dForwardReference(
   x: ArrayLike<number>,
   weight: ArrayLike<number>,
@@ -50,6 +51,7 @@ export function conv2dForwardReference(
   return y;
 }
 
+/** dx of dy and weight. */
 export function conv2dInputGradReference(
   dy: ArrayLike<number>,
   weight: ArrayLike<number>,
@@ -64,6 +66,7 @@ export function conv2dInputGradReference(
   return dx;
 }
 
+/** The gradient of the weight, of x and dy. */
 export function conv2dWeightGradReference(
   x: ArrayLike<number>,
   dy: ArrayLike<number>,

@@ -8,6 +8,7 @@ interface GemmSize {
   readonly transposeB: boolean;
 }
 
+/** `op(a) op(b)`, where op transposes if asked to; row-major. */
 export function gemmReference(a: ArrayLike<number>, b: ArrayLike<number>, size: GemmSize): Float64Array {
   const { m, n, k, transposeA, transposeB } = size;
   const [left, y] = [Float64Array.from(a), new Float64Array(m * n)];

@@ -7,6 +7,7 @@ import { Flatten, Linear } from "../layers.ts";
 import { Module } from "../module.ts";
 import { checkCount, type ImageInput, imagesOf } from "./options.ts";
 
+/** What `mlp` takes. */
 export interface MlpOptions {
   /** Features of the input; of images H x W x C. */
   readonly in: number;
@@ -23,6 +24,7 @@ export function mlp(gpu: Gpu, options: MlpOptions): Mlp {
   return new Mlp(gpu, options);
 }
 
+/** See `mlp`. */
 export class Mlp extends Module {
   readonly flatten = new Flatten();
   readonly layers: readonly Linear[];

@@ -17,6 +17,7 @@ import { GlobalAvgPool2d } from "../pooling.ts";
 import { checkModelOptions, cifarImages, type ImageInput } from "./options.ts";
 import { joinRunningStatistics } from "./running-statistics.ts";
 
+/** What `resnet20` takes. */
 export interface ResNetOptions {
   /** 100 by default. */
   readonly classes?: number;
@@ -40,6 +41,7 @@ interface Making {
   readonly init: Initializer;
 }
 
+/** See `resnet20`. */
 export class ResNet extends Module {
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm;

@@ -15,6 +15,7 @@ import { type ForwardOptions, Module } from "../module.ts";
 import { checkModelOptions, cifarImages, type ImageInput } from "./options.ts";
 import { joinRunningStatistics } from "./running-statistics.ts";
 
+/** What `vggFast` takes. */
 export interface VggFastOptions {
   /** 100 by default. */
   readonly classes?: number;
@@ -44,6 +45,7 @@ export function vggFast(gpu: Gpu, options: VggFastOptions = {}): VggFast {
   return new VggFast(gpu, options);
 }
 
+/** See `vggFast`. */
 export class VggFast extends Module {
   readonly whiten: Conv2d;
   readonly groups: Sequential;

@@ -11,6 +11,7 @@ import { type ForwardOptions, Module } from "../module.ts";
 import { checkModelOptions, cifarImages, type ImageInput } from "./options.ts";
 import { joinRunningStatistics } from "./running-statistics.ts";
 
+/** What `vgg` takes. */
 export interface VggOptions {
   /** 100 by default. */
   readonly classes?: number;
@@ -38,6 +39,7 @@ interface Making {
   readonly dropout: boolean;
 }
 
+/** See `vgg`. */
 export class Vgg extends Module {
   readonly rng: Rng;
   readonly stage1: Sequential;

@@ -6,6 +6,7 @@ import { requireNotNegative } from "./checks.ts";
 import type { Parameters } from "./groups.ts";
 import type { Range } from "./ranges.ts";
 
+/** What `adam` and `adamw` take. */
 export interface AdamOptions {
   /** Learning rate, 0 or more; 0.001 by default. */
   readonly lr?: number;
@@ -51,6 +52,7 @@ interface Settings extends RuleSettings {
   readonly epsilon: number;
 }
 
+/** See `adam` and `adamw`. */
 export class Adam extends ArenaOptimizer<Settings, Moments> {
   /** `[1 - beta1^t, 1 - beta2^t]`, counted on by the GPU. */
   readonly #corrections: Tensor;

@@ -3,6 +3,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { CopyingOptimizer } from "./copying-optimizer.ts";
 import type { Optimizer } from "./optimizer.ts";
 
+/** What `ema` takes. */
 export interface EmaOptions {
   /** What is averaged: parameters, and running statistics if there are any. f32. */
   readonly tensors: readonly Tensor[];
@@ -24,6 +25,7 @@ export function ema(optimizer: Optimizer, options: EmaOptions): Ema {
   return new Ema(optimizer, options);
 }
 
+/** See `ema`. */
 export class Ema extends CopyingOptimizer {
   readonly decay: number;
   /** `1 - decay`: what the kernel reads. */

@@ -3,6 +3,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { CopyingOptimizer } from "./copying-optimizer.ts";
 import type { Optimizer, OptimizerState, OptimizerStateValues } from "./optimizer.ts";
 
+/** What `lookahead` takes. */
 export interface LookaheadOptions {
   /** What is looked ahead with: parameters, and running statistics if there are any. Each once, f32. */
   readonly tensors: readonly Tensor[];
@@ -30,6 +31,7 @@ export function lookahead(optimizer: Optimizer, options: LookaheadOptions): Look
   return new Lookahead(optimizer, options);
 }
 
+/** See `lookahead`. */
 export class Lookahead extends CopyingOptimizer {
   readonly #every: number;
   readonly #decay: (progress: number) => number;

@@ -17,6 +17,7 @@ export interface OptimizerStateValues {
   readonly tensors: StateValues;
 }
 
+/** What `train.fit` and snapshots know of an optimiser. */
 export interface Optimizer {
   /** The learning rate. Setting it takes effect in program order. */
   lr: number;

@@ -12,6 +12,7 @@ export interface ScheduleOptions {
   readonly epochs: number;
 }
 
+/** What `linear` takes. */
 export interface LinearOptions extends ScheduleOptions {
   /** The rate at the start, as a part of `lr`; 1 by default. */
   readonly start?: number;
@@ -19,11 +20,13 @@ export interface LinearOptions extends ScheduleOptions {
   readonly end?: number;
 }
 
+/** What `cosine` takes. */
 export interface CosineOptions extends ScheduleOptions {
   /** The rate at the end, as a part of `lr`; 0 by default. */
   readonly end?: number;
 }
 
+/** What `triangular` and `oneCycle` take; each has defaults of its own. */
 export interface TriangularOptions extends ScheduleOptions {
   /** The rate at the start, as a part of `lr`. */
   readonly start?: number;
@@ -33,6 +36,7 @@ export interface TriangularOptions extends ScheduleOptions {
   readonly end?: number;
 }
 
+/** What `stepDecay` takes. */
 export interface StepDecayOptions {
   /** The rate of the first epochs. */
   readonly lr: number;
@@ -42,6 +46,7 @@ export interface StepDecayOptions {
   readonly every?: number;
 }
 
+/** How many epochs `warmup` takes, and where it starts. */
 export interface WarmupOptions {
   readonly epochs: number;
   /** What the rate is multiplied by at first; 1/3 by default. */

@@ -4,8 +4,10 @@ import { requireNotNegative } from "./checks.ts";
 import type { Parameters } from "./groups.ts";
 import type { Range } from "./ranges.ts";
 
+/** When the learning rate enters: as it's applied, or as the velocity takes the gradient up. See `sgd`. */
 export type SgdRule = "pytorch" | "chainer";
 
+/** What `sgd` takes. */
 export interface SgdOptions {
   /** Learning rate, 0 or more. */
   readonly lr: number;
@@ -52,6 +54,7 @@ const rule: Rule<Settings, "velocity"> = {
   },
 };
 
+/** See `sgd`. */
 export class Sgd extends ArenaOptimizer<Settings, "velocity"> {
   /** See `sgd`. */
   constructor(parameters: Parameters, options: SgdOptions) {

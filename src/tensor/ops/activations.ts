@@ -4,6 +4,7 @@ import { record } from "../tape.ts";
 import { emptyLike, quads, type Tensor } from "../tensor.ts";
 import { requireFloat } from "./check.ts";
 
+/** What `leakyRelu` takes. */
 export interface LeakyReluOptions {
   /** What negative x are multiplied by, 0.01 by default. */
   readonly slope?: number;
@@ -52,6 +53,7 @@ export function tanh(x: Tensor): Tensor {
   return pointwise("tanh", x, activations.tanh, {});
 }
 
+/** The bounds of `clamp`. */
 export interface ClampOptions {
   /** The least y; none by default. */
   readonly min?: number;

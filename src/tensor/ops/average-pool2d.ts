@@ -10,6 +10,7 @@ import type { Tensor } from "../tensor.ts";
 import { mean } from "./reduce.ts";
 import { type Extents, imagesOf, type PoolOptions, pairOf, poolOf } from "./windows.ts";
 
+/** The windows of `avgPool2d`. */
 export interface AvgPool2dOptions extends PoolOptions {
   /** Whether the padding in a window counts as zeros, as in PyTorch by default; if not, the mean is over the pixels in it. */
   readonly countIncludePad?: boolean;

@@ -6,6 +6,7 @@ import { emptyLike, type Tensor } from "../tensor.ts";
 import { type BatchNormOptions, batchNormBackward, checkBatchNorm, momentsOf } from "./batch-norm.ts";
 import { drawTicket } from "./dropout.ts";
 
+/** What `batchNormReluDropout` takes beside x, gamma and beta. */
 export interface BatchNormReluDropoutOptions extends BatchNormOptions {
   /** The probability that an element is dropped in training, 0 <= rate < 1; 0 by default, which makes it `relu(batchNorm(x))`. */
   readonly rate?: number;

@@ -12,6 +12,7 @@ import { requireFloat } from "./check.ts";
 const defaultMomentum = 0.1;
 const defaultEps = 2e-5;
 
+/** What `batchNorm` takes beside x, gamma and beta. */
 export interface BatchNormOptions {
   /** `[C]`; in training it moves by `momentum` towards the batch's mean. */
   readonly runningMean: Tensor;

@@ -7,6 +7,7 @@ import { record, willRecord } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Extents, pairOf } from "./windows.ts";
 
+/** How the window of `conv2d` moves, and what is added. */
 export interface Conv2dOptions {
   /** Pixels from one window to the next, in both directions or `[down, across]`. 1 by default. */
   readonly stride?: Extents;

@@ -4,6 +4,7 @@ import { record } from "../tape.ts";
 import { emptyLike, type Tensor } from "../tensor.ts";
 import { requireFloat } from "./check.ts";
 
+/** What `dropout` takes beside x. */
 export interface DropoutOptions {
   /** The probability that an element is dropped, 0 <= rate < 1. */
   readonly rate: number;

@@ -3,6 +3,7 @@ import { formatShape } from "../shape.ts";
 import { record } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 
+/** Which factors `matmul` transposes. */
 export interface MatmulOptions {
   /** `a` is `[K, M]`. */
   readonly transposeA?: boolean;

@@ -3,6 +3,7 @@ import { record } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type PoolOptions, poolOf } from "./windows.ts";
 
+/** The windows of `maxPool2d`. */
 export type MaxPool2dOptions = PoolOptions;
 
 /**

@@ -6,6 +6,7 @@ import { record } from "../tape.ts";
 import { quads, type Tensor } from "../tensor.ts";
 import { requireFloat } from "./check.ts";
 
+/** Which axes are reduced. */
 export interface ReduceOptions {
   /** What is reduced; negative numbers count from the end. All axes by default. */
   readonly axes?: number | readonly number[];

@@ -6,6 +6,7 @@ import { Tensor } from "../tensor.ts";
 /** Class numbers from 0, one a row: host data or an i32 tensor `[N]`. */
 export type Labels = Int32Array<ArrayBuffer> | Tensor;
 
+/** What `softmaxCrossEntropy` takes beside logits and labels. */
 export interface SoftmaxCrossEntropyOptions {
   /** The share of the target that is spread over all classes evenly, 0 by default. */
   readonly labelSmoothing?: number;

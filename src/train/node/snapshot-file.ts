@@ -31,6 +31,7 @@ export interface SnapshotFile {
   readonly savedAt: number;
 }
 
+/** What `listSnapshots` found. */
 export interface SnapshotList {
   /** Newest first. Their arrays were not looked at. */
   readonly snapshots: readonly SnapshotFile[];
@@ -61,6 +62,7 @@ export async function listSnapshots(folder: string): Promise<SnapshotList> {
   return { snapshots: snapshots.sort(newestFirst), damaged: damaged.sort(newestFirst) };
 }
 
+/** What `loadLatestSnapshot` found. */
 export interface LatestSnapshot {
   readonly path: string;
   readonly snapshot: SnapshotContent;
