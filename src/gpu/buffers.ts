@@ -56,6 +56,12 @@ export class BufferPool {
   #freeBytes = 0;
   #pins = new Map<GpuBuffer, { count: number; released: boolean }>();
   #nextId = 1;
+  /** What waits for being destroyed, while commands that use it may not have been executed. */
+  #held: GpuBuffer[] | undefined;
+  /** The buffers in use, and for what. */
+  readonly inUse = new Map<GpuBuffer, string>();
+  /** Told of each buffer that is taken, and for what, or given back: then there's no label. */
+  onChange: ((buffer: GpuBuffer, label?: string) => void) | undefined;
   readonly #device: GPUDevice;
 
   constructor(device: GPUDevice) {
@@ -71,11 +77,9 @@ export class BufferPool {
     this.check(bytes, label);
     const size = Math.min(sizeClass(bytes), Math.floor(this.#limit / 4) * 4);
     const free = this.#free.get(size)?.pop();
-    if (free) {
-      this.#freeBytes -= size;
-      return free;
-    }
-    return this.create(size, "pool");
+    if (!free) return this.create(size, "pool", label);
+    this.#freeBytes -= size;
+    return this.#took(free, label);
   }
 
   /** @throws MemoryError that names `label` if the adapter has no buffers of `bytes` */
@@ -89,21 +93,41 @@ export class BufferPool {
   }
 
   /** A buffer of exactly `size` bytes, a multiple of 4, that isn't handed out again after `destroy`. */
-  create(size: number, label: string): GpuBuffer {
+  create(size: number, label: string, purpose = label): GpuBuffer {
     this.#buffers += 1;
     this.#bytes += size;
-    return {
-      raw: this.#device.createBuffer({ size, usage, label: `${label} ${size}` }),
-      id: this.#nextId++,
-      size,
-    };
+    const raw = this.#device.createBuffer({ size, usage, label: `${label} ${size}` });
+    return this.#took({ raw, id: this.#nextId++, size }, purpose);
   }
 
   /** Frees a buffer that isn't used any more. Only after a flush. */
   destroy(buffer: GpuBuffer): void {
+    if (this.#held) {
+      this.#held.push(buffer);
+      return;
+    }
     buffer.raw.destroy();
     this.#buffers -= 1;
     this.#bytes -= buffer.size;
+    this.#gave(buffer);
+  }
+
+  /** Destroys nothing until it's called with false: commands are to be executed later than they're given. */
+  hold(on: boolean): void {
+    const held = this.#held ?? [];
+    this.#held = on ? held : undefined;
+    if (!on) for (const buffer of held) this.destroy(buffer);
+  }
+
+  #took(buffer: GpuBuffer, label: string): GpuBuffer {
+    this.inUse.set(buffer, label);
+    this.onChange?.(buffer, label);
+    return buffer;
+  }
+
+  #gave(buffer: GpuBuffer): void {
+    this.inUse.delete(buffer);
+    this.onChange?.(buffer);
   }
 
   /** Keeps a buffer from being handed out again, also if it's released. */
@@ -137,10 +161,12 @@ export class BufferPool {
     if (free) free.push(buffer);
     else this.#free.set(buffer.size, [buffer]);
     this.#freeBytes += buffer.size;
+    this.#gave(buffer);
   }
 
   /** Gives free buffers back to the driver. Only after a flush: a buffer that unsubmitted commands use must live. */
   trim(): void {
+    if (this.#held) return;
     for (const [size, buffers] of this.#free) {
       for (const { raw } of buffers) raw.destroy();
       this.#buffers -= buffers.length;

@@ -5,6 +5,7 @@
  * only for copies. A `Sink` put in the stream's place receives the commands instead: that's how steps are traced.
  */
 import type { BufferView } from "./buffers.ts";
+import type { Origin } from "./origin.ts";
 import type { KernelSource, PipelineCache } from "./pipelines.ts";
 import type { UniformSlot } from "./uniforms.ts";
 
@@ -14,6 +15,8 @@ export interface Dispatch {
   readonly views: readonly BufferView[];
   readonly uniform: UniformSlot | undefined;
   readonly groups: readonly [x: number, y: number];
+  /** Known while somebody profiles. */
+  readonly origin?: Origin;
 }
 
 /** Receives commands in program order. */
@@ -21,6 +24,8 @@ export interface Sink {
   dispatch(command: Dispatch): void;
   copy(source: BufferView, target: BufferView): void;
   clear(target: BufferView): void;
+  /** Host data, in program order. Without it they're written at once. */
+  write?(target: BufferView, data: ArrayBufferView<ArrayBuffer>): void;
 }
 
 const commandsPerSubmit = 48;
@@ -32,6 +37,10 @@ export class CommandStream implements Sink {
   #pending = 0;
   #bindGroups = new Map<string, GPUBindGroup>();
   #sink: Sink | undefined;
+  /** Where commands go that nobody traces: a profiler's sink, or none. */
+  #detour: Sink | undefined;
+  /** Says on whose behalf a launch is given, while somebody profiles. */
+  origin: (() => Origin) | undefined;
   readonly #device: GPUDevice;
   readonly #pipelines: PipelineCache;
 
@@ -42,19 +51,20 @@ export class CommandStream implements Sink {
 
   /** Sends the commands that `fn` gives to `sink` and executes none of them. */
   redirect<T>(sink: Sink, fn: () => T): T {
-    if (this.#sink) throw new Error("[gpu] commands are being traced already; traces can't be nested");
+    if (this.#sink !== this.#detour)
+      throw new Error("[gpu] commands are being traced already; traces can't be nested");
     this.#sink = sink;
     try {
       return fn();
     } finally {
-      this.#sink = undefined;
+      this.#sink = this.#detour;
     }
   }
 
   /** Executes what `fn` gives, also within `redirect`: for what is made once and outlives a traced step. */
   apart<T>(fn: () => T): T {
     const sink = this.#sink;
-    this.#sink = undefined;
+    this.#sink = this.#detour;
     try {
       return fn();
     } finally {
@@ -62,14 +72,46 @@ export class CommandStream implements Sink {
     }
   }
 
-  dispatch(command: Dispatch): void {
+  /** Sends all commands from now on to `sink`, which executes them later; `undefined` ends it. */
+  detour(sink: Sink | undefined): void {
+    this.#detour = sink;
+    this.#sink = sink;
+  }
+
+  get isDetoured(): boolean {
+    return this.#detour !== undefined;
+  }
+
+  /** Executes what `fn` gives, also during a detour. */
+  directly(fn: () => void): void {
+    const detour = this.#detour;
+    this.detour(undefined);
+    try {
+      fn();
+    } finally {
+      this.detour(detour);
+    }
+  }
+
+  /** @returns whether a sink takes host data, in place of writing them now */
+  divert(target: BufferView, data: ArrayBufferView<ArrayBuffer>): boolean {
+    this.#sink?.write?.(target, data);
+    return this.#sink?.write !== undefined;
+  }
+
+  /** @param timestampWrites of its pass; only directly after a flush */
+  dispatch(command: Dispatch, timestampWrites?: GPUComputePassTimestampWrites): void {
     if (this.#sink) {
-      this.#sink.dispatch(command);
+      const origin = command.origin ?? this.origin?.();
+      this.#sink.dispatch(origin ? { ...command, origin } : command);
       return;
     }
     const { kernel, views, uniform, groups } = command;
     const pipeline = this.#pipelines.get(kernel);
-    this.#pass ??= this.#open().beginComputePass({ label: "kernels" });
+    this.#pass ??= this.#open().beginComputePass({
+      label: "kernels",
+      ...(timestampWrites && { timestampWrites }),
+    });
     this.#pass.setPipeline(pipeline.raw);
     this.#pass.setBindGroup(0, this.#bindGroup(pipeline.id, pipeline.layout, kernel, views, uniform));
     this.#pass.dispatchWorkgroups(...groups);

@@ -105,6 +105,11 @@ export class Device {
     else this.#pool.release(real);
   }
 
+  /** Where memory comes from. */
+  get pool(): BufferPool {
+    return this.#pool;
+  }
+
   /** The trace under way, if any. */
   get tracing(): Trace | undefined {
     return this.#trace;
@@ -162,6 +167,13 @@ export class Device {
     if (this.#trace?.strict) throw new Error(`[${op}] can't be recorded: ${reason}`);
   }
 
+  /** @throws Error that `op` comes too early, if commands are recorded, or profiled, and not executed yet */
+  refuseEarly(op: string, reason: string): void {
+    this.refuseWhileRecording(op, reason);
+    if (this.stream.isDetoured)
+      throw new Error(`[${op}] can't be called while gpu.profile() is under way: ${reason}`);
+  }
+
   /** Keeps memory from being used again until `unpin`, whoever releases it. */
   pin(buffer: GpuBuffer): void {
     this.#pool.pin(buffer);
@@ -176,6 +188,7 @@ export class Device {
     this.requireAlive();
     this.refuseWhileRecording("write", "host data would be the same in every replay; pass it as an argument");
     if (view.buffer instanceof VirtualBuffer && !view.buffer.real) return;
+    if (this.stream.divert(view, data)) return;
     this.stream.flush();
     const whole = data.byteLength & ~3;
     const { raw } = view.buffer;

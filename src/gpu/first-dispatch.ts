@@ -64,11 +64,13 @@ export async function dispatchFirst(
 }
 
 async function dispatchOnce(device: Device, kernel: KernelSource): Promise<void> {
-  const views = kernel.access.map(() => device.allocate(256, "precompile scratch"));
+  // Not from the pool: in a profile, what is free there may still be needed by commands that are to be executed.
+  const buffers = kernel.access.map(() => device.pool.create(256, "precompile scratch"));
+  const views = buffers.map((buffer) => ({ buffer, byteOffset: 0, byteLength: 256 }));
   const uniform = kernel.uniform ? device.uniforms.find(new Uint32Array(64)) : undefined;
-  device.stream.dispatch({ kernel, views, uniform, groups: [1, 1] });
-  for (const view of views) device.release(view);
+  device.stream.directly(() => device.stream.dispatch({ kernel, views, uniform, groups: [1, 1] }));
   await device.idle();
+  for (const buffer of buffers) device.pool.destroy(buffer);
 }
 
 /** Other devices of the same adapter; none where they can't be had. */

@@ -7,6 +7,7 @@
 import type { Device } from "./device.ts";
 import { dispatchFirst } from "./first-dispatch.ts";
 import type { KernelSource } from "./pipelines.ts";
+import type { Command } from "./trace.ts";
 
 /** Called with 0 once it's known what there is to compile, if anything, and after each compiled kernel. */
 export type CompileProgress = (done: number, total: number, kernel: string) => void;
@@ -16,15 +17,23 @@ export async function precompile(
   step: () => void,
   onProgress?: CompileProgress,
 ): Promise<void> {
-  const kernels = new Map<string, KernelSource>();
   const { trace } = device.trace(false, step);
   device.settle(trace);
   device.releaseDeferred(trace);
-  for (const command of trace.commands) {
+  await compileKernels(device, trace.commands, onProgress);
+}
+
+/** Compiles what the launches among some commands need and the device doesn't have. */
+export async function compileKernels(
+  device: Device,
+  commands: readonly (Command | { readonly kind: "write" })[],
+  onProgress?: CompileProgress,
+): Promise<void> {
+  const kernels = new Map<string, KernelSource>();
+  for (const command of commands) {
     if (command.kind !== "dispatch" || device.pipelines.has(command.kernel)) continue;
     kernels.set(command.kernel.source, command.kernel);
   }
-
   if (kernels.size === 0) return;
   let done = 0;
   onProgress?.(done, kernels.size, "");

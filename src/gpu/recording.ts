@@ -7,7 +7,7 @@
  */
 import { waitQuietly } from "#host";
 import type { BufferView, GpuBuffer } from "./buffers.ts";
-import { bindGroupEntries, checkAliases } from "./commands.ts";
+import { bindGroupEntries, checkAliases, type Sink } from "./commands.ts";
 import type { Device } from "./device.ts";
 import { type Lifetime, peakBytes, planMemory, total } from "./memory-plan.ts";
 import { type Command, type Trace, VirtualBuffer, viewsOf } from "./trace.ts";
@@ -101,7 +101,12 @@ export class Recording {
 
   /** Gives the commands to the GPU once more. */
   submit(): void {
-    this.#device.stream.flush();
+    const { stream } = this.#device;
+    if (stream.isDetoured) {
+      for (const command of this.#trace.commands) giveTo(stream, command);
+      return;
+    }
+    stream.flush();
     const times: Promise<number>[] = [];
     for (const section of this.#sections) {
       this.#device.raw.queue.submit([this.#encode(section)]);
@@ -216,6 +221,14 @@ function locate(view: BufferView): BufferView {
   const { buffer, byteOffset, byteLength } = view;
   if (!(buffer instanceof VirtualBuffer && buffer.real)) return view;
   return { buffer: buffer.real, byteOffset: buffer.base + byteOffset, byteLength };
+}
+
+/** Gives a command to whoever executes it later. What its memory was traced as stands beside where that lies. */
+function giveTo(sink: Sink, command: Command): void {
+  const placed = (view: BufferView) => ({ ...locate(view), storage: view });
+  if (command.kind === "dispatch") sink.dispatch({ ...command, views: command.views.map(placed) });
+  else if (command.kind === "copy") sink.copy(placed(command.source), placed(command.target));
+  else sink.clear(placed(command.target));
 }
 
 function prepare(device: Device, command: Command): Step {

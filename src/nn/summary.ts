@@ -3,6 +3,7 @@ import { plannedBytes } from "../gpu/memory-need.ts";
 import { formatShape, type Shape } from "../tensor/shape.ts";
 import { abandonGradients, noGrad } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { aligned, grouped, kibibytes } from "../tensor/text-table.ts";
 import type { Module } from "./module.ts";
 import { witnessing } from "./witness.ts";
 
@@ -98,11 +99,8 @@ export class Summary {
       kibibytes(bytes),
     ]);
     const total = ["", "", "", grouped(this.parameters), grouped(this.flops), ""];
-    const table = aligned([
-      ["layer", "type", "output", "parameters", "FLOPs", "output, KiB"],
-      ...rows,
-      total,
-    ]);
+    const heading = ["layer", "type", "output", "parameters", "FLOPs", "output, KiB"];
+    const table = aligned([heading, ...rows, total], 3);
     return [
       ...table,
       "",
@@ -120,27 +118,4 @@ export class Summary {
 
 function elementsOf(tensors: readonly Tensor[]): number {
   return tensors.reduce((sum, { size }) => sum + size, 0);
-}
-
-function grouped(count: number): string {
-  return count.toLocaleString("en");
-}
-
-function kibibytes(bytes: number): string {
-  return grouped(Math.ceil(bytes / 1024));
-}
-
-/** Columns under each other, numbers to the right, a line below the heading and above the last row. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const line = widths.map((width) => "-".repeat(width)).join("  ");
-  const texts = rows.map((row) =>
-    row
-      .map((cell, column) =>
-        column < 3 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join("  ")
-      .trimEnd(),
-  );
-  return [...texts.slice(0, 1), line, ...texts.slice(1, -1), line, ...texts.slice(-1)];
 }

@@ -2,16 +2,20 @@
 import { type GpuInfo, openDevice } from "../gpu/adapter.ts";
 import type { MemoryUse } from "../gpu/buffers.ts";
 import { type Configurations, Device } from "../gpu/device.ts";
-import { type CompileProgress, precompile } from "../gpu/precompile.ts";
+import { type CompileProgress, compileKernels, precompile } from "../gpu/precompile.ts";
 import { fill } from "../kernels/elementwise.ts";
 import { loadKernels } from "../kernels/loading.ts";
 import { LossShelf } from "./loss-shelf.ts";
 import { checkNumerics } from "./numerics.ts";
+import type { Profile } from "./profile/profile.ts";
+import type { ProfileOptions } from "./profile/profiler.ts";
 import { type RecordedStep, recordStep } from "./record.ts";
 import { Rng } from "./rng.ts";
 import { ScopeStack } from "./scopes.ts";
 import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
+import { spectator } from "./spectator.ts";
 import { Storage } from "./storage.ts";
+import { whereabouts } from "./tape.ts";
 import { type DType, type HostArray, quads, Tensor, type TensorOptions } from "./tensor.ts";
 
 /** Which device `createGpu` opens. */
@@ -145,6 +149,22 @@ export class Gpu {
     return checkNumerics(fn);
   }
 
+  /**
+   * Runs `step` once, each kernel on its own, and tells where its time and memory went: by module and op, by kernel, by tensor.
+   * `console.log(profile.table())` prints it, `profile.trace()` is a file for `chrome://tracing` and Perfetto.
+   *
+   * The model needs no change, and it's a step like any other: the results have the same bits. `step` may be eager, or call a recorded step,
+   * which is recorded anew for it. Tensors made in it are freed as by `scope`. Give no other work until the promise resolves.
+   * @throws Error for what can't be measured: reading in `step`, an asynchronous `step`, a profile in a profile or in a recorded step;
+   * for other work given meanwhile
+   */
+  profile(step: () => void, options: ProfileOptions = {}): Promise<Profile> {
+    this.device.refuseEarly("profile", "profile a whole step from outside, one at a time");
+    return import("./profile/profiler.ts").then(({ profile }) =>
+      profile(this, step, options, { compileKernels, spectator, whereabouts }),
+    );
+  }
+
   /** Compiles what `step` needs without running it, with progress: the first real step then runs at full speed. */
   async precompile(step: () => void, onProgress?: CompileProgress): Promise<void> {
     await precompile(this.device, () => this.scope(step), onProgress);
@@ -152,7 +172,7 @@ export class Gpu {
 
   /** Waits for all work given so far. @throws Error if a kernel failed */
   idle(): Promise<void> {
-    this.device.refuseWhileRecording("idle", "nothing has run yet; wait outside");
+    this.device.refuseEarly("idle", "nothing has run yet; wait outside");
     return this.device.idle();
   }
 

@@ -8,6 +8,7 @@
  */
 import { accumulate } from "../kernels/elementwise.ts";
 import { formatShape, sameShape } from "./shape.ts";
+import { spectator } from "./spectator.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Takes the gradients that an op's backward computes. */
@@ -71,6 +72,7 @@ export function observing<T>(next: Observer, fn: () => T): T {
 
 /** Shows the observer, if there is one, tensors that were changed outside of an op. */
 export function observeUpdates(by: string, tensors: readonly Tensor[]): void {
+  spectator.now?.update(by, tensors);
   for (const x of observer ? tensors : []) observer?.(x, `${x} after ${by}`);
 }
 
@@ -115,6 +117,7 @@ export function gradientsEnabled(): boolean {
 export function record(op: string, output: Tensor, inputs: readonly Tensor[], rule: Differentiable): Tensor {
   const temporaries = rule.temporaries ?? [];
   const place = observer ? placeOf(op) : "";
+  spectator.now?.forward(op, output, inputs);
   observeForward(place, output, inputs, rule.updates ?? []);
   assumeFrozenOrNot(inputs);
   if (gradientsOff > 0 || !inputs.some((input) => input.requiresGrad)) {
@@ -176,12 +179,14 @@ export function runBackward(loss: Tensor, options: BackwardOptions): void {
     const dy = gradients.take(entry.output);
     if (dy) {
       gradients.place = entry.place || `'${entry.op}'`;
+      spectator.now?.backward(entry.op, entry.output);
       entry.backward?.(dy, gradients);
       dy.claim.release("backward()");
     }
     if (entry.output !== loss && !entry.output.claim.kept) entry.output.claim.release("backward()");
     close(entry);
   }
+  spectator.now?.backward();
   if (!loss.storage.owner && !loss.device.tracing) loss.gpu.losses.put(loss.storage);
 }
 

@@ -7,6 +7,7 @@ import type { BufferView, GpuBuffer } from "../gpu/buffers.ts";
 import type { Device } from "../gpu/device.ts";
 import type { Gpu } from "./gpu.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
+import { spectator } from "./spectator.ts";
 import type { Storage } from "./storage.ts";
 import { type BackwardOptions, runBackward, type TapeEntry } from "./tape.ts";
 
@@ -85,6 +86,7 @@ export class Tensor implements BufferView {
     this.claim = new Claim(storage);
     abandoned.register(this, this.claim);
     gpu.scopes.add(this.claim);
+    spectator.now?.made(this);
     if (this.#requiresGrad && dtype !== "f32") {
       throw new Error(`[tensor] only f32 tensors have gradients, but ${this} is ${dtype}`);
     }
@@ -135,10 +137,7 @@ export class Tensor implements BufferView {
   }
 
   #refuseReading(op: string): void {
-    this.device.refuseWhileRecording(
-      op,
-      `the values of ${this} aren't known yet; return it and read it outside`,
-    );
+    this.device.refuseEarly(op, `the values of ${this} aren't known yet; return it and read it outside`);
   }
 
   /** The only element. @throws Error if there are several */

@@ -209,6 +209,7 @@ const demands = {
   "reading CIFAR's files": "data/cifar-source.ts",
   "the training loop": "train/training-run.ts",
   "PyTorch's state dictionaries": "nn/pytorch-state.ts",
+  "the profiler": "tensor/profile/profiler.ts",
   "Chainer's files": "nn/chainer-npz.ts",
 };
 
