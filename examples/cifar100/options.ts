@@ -25,6 +25,8 @@ export interface Options {
   readonly earlyStopping?: EarlyStopping;
   readonly eager?: boolean;
   readonly checkNumerics?: boolean;
+  /** Where the trace of a step goes. */
+  readonly profile?: string;
   /** MiB. */
   readonly memory?: number;
   /** "auto", "list", a power preference or a part of an adapter's name. */
@@ -66,6 +68,8 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const { gpu, ...options } = command.opts<Options & { readonly gpu?: string }>();
   if (options.resume !== undefined && options.evaluate !== undefined)
     throw new UsageError("--resume goes on training and --evaluate doesn't train; give one of them");
+  if (options.profile !== undefined && options.evaluate !== undefined)
+    throw new UsageError("--profile measures a training step and --evaluate doesn't train; give one of them");
   if (options.dataset === "synthetic" && options.data !== undefined)
     throw new UsageError("--dataset synthetic reads no files; leave out --data or --dataset");
   if (options.download !== undefined && (options.data !== undefined || options.dataset === "synthetic"))
@@ -133,6 +137,12 @@ function describe(): Command {
     .option(
       "--check-numerics",
       "stop at the first step with a NaN or infinity and say where it came from; slower",
+    )
+    .addOption(
+      new Option(
+        "--profile <file>",
+        "after a few steps, say where the time and the memory of one go, and write its trace for chrome://tracing and Perfetto",
+      ).argParser(path),
     )
     .option(
       "--memory <mib>",

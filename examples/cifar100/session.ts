@@ -1,6 +1,6 @@
 /** A training run from data to summary. */
 import { join } from "node:path";
-import { type data, type Gpu, graphToDot, train } from "wgrad";
+import { type data, type Gpu, graphToDot, type Profile, train } from "wgrad";
 import { type LatestSnapshot, type SnapshotFolder, writeFileWhole } from "wgrad/node";
 import { openGpu } from "./adapter.ts";
 import { type Console, clock } from "./console.ts";
@@ -99,6 +99,7 @@ class Session {
         },
         onCompile: (done, total, kernel) => screen.compiling(done, total, kernel),
         onProgress: (progress) => this.#show(progress),
+        onProfile: this.#options.profile === undefined ? undefined : (profile) => this.#writeProfile(profile),
         onLogits: this.#report.onLogits,
         onEpoch: async (entry, state, spent) => {
           seconds.push(spent);
@@ -205,6 +206,14 @@ class Session {
   #writeGraph(dot: string): void {
     this.#graph = writeFileWhole(join(this.#options.out, "cg.dot"), dot);
     this.#graph.catch(() => {}); // it's thrown where it's awaited
+  }
+
+  async #writeProfile(profile: Profile): Promise<void> {
+    const { profile: file = "" } = this.#options;
+    for (const line of ["", ...profile.table().split("\n"), ""]) this.#screen.line(line);
+    await writeFileWhole(file, profile.trace());
+    this.#screen.line(`The step's trace is in ${shown(file)}: open it in chrome://tracing or Perfetto`);
+    this.#screen.line("");
   }
 
   #whyEarly(log: readonly train.LogEntry[]): string {

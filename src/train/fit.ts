@@ -4,6 +4,7 @@ import type { DataSet } from "../data/gpu-images.ts";
 import type { CompileProgress } from "../gpu/precompile.ts";
 import type { Optimizer, Schedule } from "../nn/optim/index.ts";
 import type { MetricsResult } from "../tensor/ops/metrics.ts";
+import type { Profile } from "../tensor/profile/profile.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { StopCondition } from "./early-stopping.ts";
 import type { Classifier, EvaluateOptions } from "./evaluate.ts";
@@ -73,6 +74,11 @@ export interface FitOptions {
   readonly eager?: boolean | undefined;
   /** Stops at the first step that makes a NaN or an infinity anywhere, and says where: see `Gpu.checkNumerics`. Slower, with the same bits. */
   readonly checkNumerics?: boolean | undefined;
+  /**
+   * Called once, with the profile of the fourth step of this call; awaited. See `Gpu.profile`: the step takes longer, and its bits are what
+   * they are without.
+   */
+  readonly onProfile?: ((profile: Profile) => void | Promise<void>) | undefined;
   /** Steps between two looks at the training metrics, 100 by default. */
   readonly metricsEvery?: number;
 }

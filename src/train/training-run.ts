@@ -31,6 +31,7 @@ export class TrainingRun {
   readonly #log: LogEntry[];
   readonly #began = performance.now();
   readonly #elapsedBefore: number;
+  #untilProfile = 3;
   #iteration: number;
   #epochSeconds: number;
   #unreported: boolean;
@@ -163,8 +164,7 @@ export class TrainingRun {
     while (this.#batches.epoch === epoch && !signal?.aborted) {
       if (schedule)
         this.#optimizer.lr = schedule(epoch + this.#batches.state.position / this.#set.train.count);
-      if (this.#options.eager) this.#set.train.gpu.scope(() => this.#step());
-      else this.#recorded();
+      await this.#takeStep();
       this.#batches.advance();
       this.#iteration += 1;
       this.#optimizer.advance?.(Math.min(1, this.#iteration / this.#iterations));
@@ -180,6 +180,14 @@ export class TrainingRun {
     this.#check(await this.#metrics.read());
     this.#epochSeconds += (performance.now() - began) / 1000;
     this.#unreported = this.#batches.epoch > epoch;
+  }
+
+  async #takeStep(): Promise<void> {
+    const { eager, onProfile } = this.#options;
+    const { gpu } = this.#set.train;
+    const step = eager ? () => gpu.scope(() => this.#step()) : this.#recorded;
+    if (onProfile && this.#untilProfile-- === 0) await onProfile(await gpu.profile(step));
+    else step();
   }
 
   /** Looks at the metrics without waiting for them. */

@@ -52,7 +52,7 @@ function sumOf(name: string, totals: readonly ProfileTotal[]): ProfileTotal {
 /** What is there at the peak, largest first. */
 function memory({ memory: all, timeline, peakBytes, launches }: Profile, most: number): string {
   const { peakAt } = timeline;
-  const rows = all.filter((row) => isAlive(row, peakAt)).sort((a, b) => b.bytes - a.bytes);
+  const rows = joined(all.filter((row) => isAlive(row, peakAt))).sort((a, b) => b.bytes - a.bytes);
   const rest = rows.slice(most).filter(({ shared }) => !shared);
   const more = [
     `${rest.length} more`,
@@ -76,4 +76,23 @@ function memory({ memory: all, timeline, peakBytes, launches }: Profile, most: n
   const table = aligned([heading, ...body, whole], 3).join("\n");
   if (!rows.some(({ shared }) => shared)) return table;
   return `${table}\nIn brackets: in the recording's memory, which is counted as such.`;
+}
+
+/** What is no tensor is told together, if it's for the same and there at the same time. */
+function joined(rows: readonly MemoryRow[]): MemoryRow[] {
+  const found = new Map<
+    string,
+    { readonly first: MemoryRow; readonly bytes: number; readonly count: number }
+  >();
+  rows.forEach((row, k) => {
+    const { bytes, shape, ...rest } = row;
+    const key = shape ? String(k) : JSON.stringify(rest);
+    const same = found.get(key) ?? { first: row, bytes: 0, count: 0 };
+    found.set(key, { ...same, bytes: same.bytes + bytes, count: same.count + 1 });
+  });
+  return [...found.values()].map(({ first, bytes, count }) => ({
+    ...first,
+    bytes,
+    name: count > 1 ? `${first.name} (${count})` : first.name,
+  }));
 }
