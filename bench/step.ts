@@ -7,7 +7,6 @@ import { noise } from "../src/kernels/cases.ts";
 import { nameOf, positive, runCommand } from "./command.ts";
 import { PeakMeter } from "./peaks.ts";
 import { plotScaling } from "./plots.ts";
-import { ModulePaths, profileStep, type Timing, totals } from "./profile.ts";
 import { medianOf, spreadOf } from "./timing.ts";
 
 type Phase = "train" | "evaluate";
@@ -89,7 +88,7 @@ async function main(options: Options): Promise<number> {
 }
 
 /** A model, its data, and its steps as a user writes them. */
-function prepare(gpu: Gpu, width: number, batch: number, paths: ModulePaths) {
+function prepare(gpu: Gpu, width: number, batch: number) {
   const model = nn.vgg(gpu, { width });
   const optimizer = optim.sgd(model.parameters(), { lr: 0.01, momentum: 0.9, weightDecay: 5e-4 });
   const images = gpu.tensor(noise(batch * 32 * 32 * 3), [batch, 32, 32, 3]);
@@ -99,21 +98,17 @@ function prepare(gpu: Gpu, width: number, batch: number, paths: ModulePaths) {
   );
   const train = () => {
     const logits = model.forward(images, { training: true });
-    const loss = paths.at("loss", () => softmaxCrossEntropy(logits, labels));
-    paths.at("loss", () => loss.backward());
-    paths.at("optimiser", () => optimizer.step());
+    const loss = softmaxCrossEntropy(logits, labels);
+    loss.backward();
+    optimizer.step();
     return loss;
   };
-  const evaluate = () =>
-    noGrad(() => {
-      const logits = model.forward(images);
-      return paths.at("loss", () => softmaxCrossEntropy(logits, labels));
-    });
-  return { model, steps: { train, evaluate } };
+  const evaluate = () => noGrad(() => softmaxCrossEntropy(model.forward(images), labels));
+  return { train, evaluate };
 }
 
 async function measure(gpu: Gpu, width: number, batch: number, { quick, eager }: Options): Promise<Row[]> {
-  const { steps } = prepare(gpu, width, batch, new ModulePaths());
+  const steps = prepare(gpu, width, batch);
   const rows: Row[] = [];
   for (const phase of ["train", "evaluate"] as const) {
     const recorded = gpu.record(steps[phase]);
@@ -149,42 +144,20 @@ async function measure(gpu: Gpu, width: number, batch: number, { quick, eager }:
 }
 
 async function profile(gpu: Gpu, width: number, batch: number): Promise<void> {
-  const paths = new ModulePaths();
-  const { model, steps } = prepare(gpu, width, batch, paths);
-  paths.watch(model);
+  const steps = prepare(gpu, width, batch);
   for (const phase of ["train", "evaluate"] as const) {
     const step = () => {
       gpu.scope(steps[phase]);
     };
-    await gpu.precompile(steps[phase]);
     step();
     await gpu.idle();
     const start = performance.now();
     step();
     await gpu.idle();
     const whole = performance.now() - start;
-    const timings = await profileStep(gpu.device, paths, step);
-    const sum = timings.reduce((total, { ms }) => total + ms, 0);
-    console.log(
-      `\n${phase}, width ${width}, batch ${batch}: ${timings.length} launches take ${sum.toFixed(1)} ms one by one, ` +
-        `the step as usual ${whole.toFixed(1)} ms`,
-    );
-    console.log(share("kernel", timings, ({ kernel }) => kernel));
-    console.log(share("module", timings, ({ path }) => path));
+    console.log(`\n${phase}, width ${width}, batch ${batch}: the step as usual takes ${whole.toFixed(1)} ms`);
+    console.log((await gpu.profile(step)).table());
   }
-}
-
-function share(title: string, timings: readonly Timing[], key: (timing: Timing) => string): string {
-  const rows = totals(timings, key);
-  const sum = rows.reduce((total, [, ms]) => total + ms, 0);
-  const table = new Table({
-    head: [title, "ms", "% of time", "launches"],
-    colAligns: ["left", "right", "right", "right"],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const [name, ms, launches] of rows)
-    table.push([name, ms.toFixed(2), ((100 * ms) / sum).toFixed(1), launches]);
-  return table.toString();
 }
 
 function format(rows: readonly Row[]): string {
