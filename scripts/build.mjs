@@ -41,6 +41,7 @@ const node = { "index.node": "src/index.ts", "testing.node": "src/testing.ts", n
 const browser = { "index.browser": "src/index.ts", "testing.browser": "src/testing.ts" };
 // What `export * as` gives a name, and its file in dist/.
 const namespaces = {
+  "src/custom.ts": "custom.browser",
   "src/data/index.ts": "data.browser",
   "src/nn/index.ts": "nn.browser",
   "src/nn/optim/index.ts": "optim.browser",
