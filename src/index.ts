@@ -52,11 +52,13 @@ export {
 } from "./tensor/ops/softmax-cross-entropy.ts";
 export { transpose } from "./tensor/ops/transpose.ts";
 export { where } from "./tensor/ops/where.ts";
+export type { Extents, PoolOptions } from "./tensor/ops/windows.ts";
 export type { MemoryRow, Profile, ProfiledLaunch, ProfileTotal } from "./tensor/profile/profile.ts";
 export type { ProfileOptions } from "./tensor/profile/profiler.ts";
 export type { ProfileTable } from "./tensor/profile/tables.ts";
 export type { RecordedArgument, RecordedStep } from "./tensor/record.ts";
 export { Rng, type RngState } from "./tensor/rng.ts";
+export type { Shape } from "./tensor/shape.ts";
 export { type BackwardOptions, noGrad } from "./tensor/tape.ts";
-export { Tensor, type TensorOptions } from "./tensor/tensor.ts";
+export { type DType, type HostArray, Tensor, type TensorOptions } from "./tensor/tensor.ts";
 export * as train from "./train/index.ts";

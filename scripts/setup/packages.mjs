@@ -11,8 +11,9 @@ import { SetupError, say } from "./report.mjs";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
-export function installPackages() {
-  if (isInstalled()) return;
+/** @param {string} [folder] one with a package-lock.json; the project by default */
+export function installPackages(folder = root) {
+  if (isInstalled(folder)) return;
   say("installing packages (npm ci)");
   // npm's own script where we run under npm; the shell finds npm (npm.cmd on Windows) otherwise. Packages' install
   // scripts aren't needed: esbuild and webgpu ship their binaries as files.
@@ -28,7 +29,7 @@ export function installPackages() {
     "--loglevel=error",
   ];
   const script = process.env.npm_execpath;
-  const options = { cwd: root, encoding: /** @type {const} */ ("utf8") };
+  const options = { cwd: folder, encoding: /** @type {const} */ ("utf8") };
   const result =
     script && basename(script).startsWith("npm-cli")
       ? spawnSync(process.execPath, [script, ...args], options)
@@ -39,15 +40,16 @@ export function installPackages() {
     (line) => line && !/^(code|syscall|errno|path|dest|npm |A complete log)/.test(line),
   );
   throw new SetupError(
-    `npm ci failed (${reason ?? "no reason given"}): run 'npm ci' to see more; when that works, try again.`,
+    `npm ci failed (${reason ?? "no reason given"}): run 'npm ci'${folder === root ? "" : ` in ${folder}`} to see more; when that works, try again.`,
   );
 }
 
 /** @typedef {{ version?: string, optional?: boolean, os?: string[], cpu?: string[], libc?: string[] }} LockedPackage */
 
-function isInstalled() {
-  const wanted = readLock(join(root, "package-lock.json"));
-  const present = readLock(join(root, "node_modules/.package-lock.json"));
+/** @param {string} folder */
+function isInstalled(folder) {
+  const wanted = readLock(join(folder, "package-lock.json"));
+  const present = readLock(join(folder, "node_modules/.package-lock.json"));
   return Object.entries(wanted).every(([path, { version, optional, os, cpu, libc }]) => {
     if (path === "") return true;
     const has = present[path];

@@ -1,4 +1,4 @@
-/** `data`: images on the GPU and the batches made from them; CIFAR-10, CIFAR-100 and a synthetic stand-in. */
+/** `data`: images on the GPU and the batches made from them; CIFAR-10, CIFAR-100 and a synthetic stand-in. @module */
 import type { Gpu } from "../tensor/gpu.ts";
 import type { ByteSource } from "./bytes.ts";
 import type { TrainTest } from "./cifar-binary.ts";

@@ -26,6 +26,7 @@ import type { Access, KernelSource } from "./pipelines.ts";
 
 /** Element type of a storage binding. */
 export type Element = "scalar" | "pair" | "quad" | "f32" | "vec4f" | "u32" | "vec4u" | "i32";
+/** Type of a parameter. */
 export type ParamType = "u32" | "i32" | "f32";
 
 type Elements = Readonly<Record<string, Element>>;

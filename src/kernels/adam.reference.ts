@@ -17,7 +17,7 @@ export interface AdamValues {
   readonly secondMoment: ArrayLike<number>;
 }
 
-/** @param t the step's number, from 1 */
+/** Parameter and moments after a step. @param t the step's number, from 1 */
 export function adamStepReference(
   values: AdamValues,
   { rule, lr, beta1, beta2, epsilon, weightDecay }: AdamSettings,

@@ -2,7 +2,7 @@
 import { dropoutThreshold } from "./dropout.ts";
 import { philox } from "./philox.ts";
 
-/** @param ticket `[seed low, seed high, draw low, draw high]` */
+/** y of x, and dx of dy alike. @param ticket `[seed low, seed high, draw low, draw high]` */
 export function dropoutReference(
   x: ArrayLike<number>,
   ticket: ArrayLike<number>,

@@ -1,9 +1,13 @@
 /** Elementwise functions in float64; JavaScript's own give NaN and infinities as IEEE says. */
 
 export const unaryReferences = {
+  /** `-x`. */
   neg: (x: ArrayLike<number>) => Float64Array.from(x, (value) => -value),
+  /** `e^x`. */
   exp: (x: ArrayLike<number>) => Float64Array.from(x, Math.exp),
+  /** The natural logarithm. */
   log: (x: ArrayLike<number>) => Float64Array.from(x, Math.log),
+  /** The root; NaN below 0. */
   sqrt: (x: ArrayLike<number>) => Float64Array.from(x, Math.sqrt),
 };
 

@@ -1,4 +1,4 @@
-/** `nn`: modules, layers, initial values, models. */
+/** `nn`: modules, layers, initial values, models. @module */
 export { LeakyReLU, Sigmoid, SiLU, Tanh } from "./activations.ts";
 export { fromChainer } from "./chainer.ts";
 export * as init from "./init.ts";

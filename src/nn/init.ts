@@ -3,6 +3,8 @@
  *
  * An initialiser is a stream: each call takes the next tensor's values from Philox, keyed by the seed, so that layers that
  * share one start differently and a model's weights follow from its seed and the order of its layers.
+ *
+ * @module
  */
 import { philox } from "../kernels/philox.ts";
 import { formatShape, type Shape, sizeOf } from "../tensor/shape.ts";

@@ -89,6 +89,7 @@ export class Summary {
     this.stateBytes = state.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
+  /** The table. */
   toString(): string {
     const rows = this.layers.map(({ name, type, shape, parameters, flops, bytes }) => [
       name,

@@ -1,5 +1,6 @@
 /** Shapes: row-major lists of extents, `[]` for a scalar. */
 
+/** Extents of the axes, from the slowest to the fastest; `[]` for a scalar. */
 export type Shape = readonly number[];
 
 /** The number of elements. */

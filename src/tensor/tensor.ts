@@ -11,7 +11,9 @@ import { spectator } from "./spectator.ts";
 import type { Storage } from "./storage.ts";
 import { type BackwardOptions, runBackward, type TapeEntry } from "./tape.ts";
 
+/** Type of the elements. */
 export type DType = "f32" | "i32" | "u32";
+/** What elements are on the host. */
 export type HostArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 const arrayTypes = { f32: Float32Array, i32: Int32Array, u32: Uint32Array } as const;

@@ -1,4 +1,4 @@
-/** `train`: the training loop, evaluation, snapshots. */
+/** `train`: the training loop, evaluation, snapshots. @module */
 
 export { type CheckpointInfo, captureRun, describeRun, type Run, restoreRun } from "./checkpoint.ts";
 export {
@@ -14,6 +14,7 @@ export { type Classifier, type EvaluateOptions, evaluate } from "./evaluate.ts";
 export {
   DivergedError,
   type EpochSeconds,
+  type FitOptimizer,
   type FitOptions,
   type FitResult,
   fit,

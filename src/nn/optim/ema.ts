@@ -41,6 +41,7 @@ export class Ema extends CopyingOptimizer {
     this.#weight = this.gpu.tensor([1 - decay], [1], { name: "ema" }).keep();
   }
 
+  /** The wrapped step, then the averages. */
   override step(): void {
     if (this.#isSwapped)
       throw new Error("[ema] step() would train the average; wait for averaged() to end before");

@@ -1,4 +1,4 @@
-/** `optim`: optimisers and learning-rate schedules. */
+/** `optim`: optimisers and learning-rate schedules. @module */
 export { type Adam, type AdamOptions, adam, adamw } from "./adam.ts";
 export { clipGradNorm } from "./clip-grad-norm.ts";
 export { type Ema, type EmaOptions, ema } from "./ema.ts";

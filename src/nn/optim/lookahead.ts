@@ -49,6 +49,7 @@ export class Lookahead extends CopyingOptimizer {
     this.#weight = this.gpu.tensor([0], [1], { name: "lookahead" }).keep();
   }
 
+  /** The host's half of a step: counts, and says how far the slow copy goes. */
   override advance(progress: number): void {
     const reason = "call advance() between the calls of a recorded step";
     this.gpu.device.refuseWhileRecording("lookahead", reason);
@@ -64,6 +65,7 @@ export class Lookahead extends CopyingOptimizer {
     return { settings: { ...settings, lookaheadSteps: this.#steps }, tensors };
   }
 
+  /** @throws Error that says what doesn't fit; then nothing was changed */
   override loadStateDict({ settings, tensors }: OptimizerStateValues): void {
     const { lookaheadSteps, ...inner } = settings;
     if (!(Number.isSafeInteger(lookaheadSteps) && Number(lookaheadSteps) >= 0)) {

@@ -29,6 +29,7 @@ export interface Optimizer {
    * @param progress steps done / steps in all, above 0 and at most 1
    */
   advance?(progress: number): void;
+  /** Its settings, and the tensors that it keeps: live ones, not copies. */
   stateDict(): OptimizerState;
   /** @throws Error that says what doesn't fit; then nothing was changed */
   loadStateDict(state: OptimizerStateValues): void;

@@ -30,6 +30,7 @@ export function imagesOf(op: string, x: Tensor) {
   return { images, height, width, channels };
 }
 
+/** The windows of a pool. */
 export interface PoolOptions {
   /** Extent of the window, or `[height, width]`. */
   readonly size: Extents;

@@ -126,6 +126,7 @@ export class Profile {
     return writeTrace(this);
   }
 
+  /** The tables. */
   toString(): string {
     return this.table();
   }
