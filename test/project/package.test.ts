@@ -19,6 +19,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { output } from "../support/output.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const user = mkdtempSync(join(tmpdir(), "wgrad-user-"));
@@ -286,12 +287,3 @@ test("takes a program that trains VGG less than 60 kB gzipped", async () => {
 });
 
 const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
-
-/** What a command prints, whether it succeeds or not: a compiler's complaints are the message of a failing test. */
-function output(run: () => string): string {
-  try {
-    return run();
-  } catch (error) {
-    return error instanceof Error && "stdout" in error ? String(error.stdout) : String(error);
-  }
-}

@@ -16,7 +16,7 @@ export async function bundleForNode(root: string, entry: string, outfile: string
     target: "node20",
     packages: "external",
     absWorkingDir: root,
-    alias: { "wgrad/node": "./src/node.ts", wgrad: "./src/index.ts" },
+    alias: { "wgrad/node": "./src/node.ts", "wgrad/testing": "./src/testing.ts", wgrad: "./src/index.ts" },
     logLevel: "error",
   });
 }
