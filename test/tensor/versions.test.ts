@@ -1,4 +1,4 @@
-/** CASES 8: a tensor overwritten between forward and backward makes backward throw, for each op that saves something. */
+/** CASES 8: what is overwritten between forward and backward makes backward throw where its values were saved; no gradient is ever of the new ones. */
 
 import { describe, expect, it } from "vitest";
 import {
@@ -9,6 +9,7 @@ import {
   matmul,
   max,
   mul,
+  optim,
   pow,
   relu,
   reshape,
@@ -18,7 +19,10 @@ import {
   type Tensor,
   transpose,
 } from "wgrad";
+import { noise } from "../../src/kernels/cases.ts";
 import { gpu } from "../support/gpu.ts";
+import { dataOf, opRows, type Row } from "../support/op-rows.ts";
+import { dotLoss } from "../support/ops.ts";
 
 const leaf = (data: number[], shape = [data.length]) =>
   gpu.tensor(data, shape, { requiresGrad: true, name: "x" });
@@ -91,4 +95,52 @@ describe("overwritten between forward and backward", () => {
     loss.backward();
     expect([...((await x.grad?.data()) ?? [])]).toEqual([0, 1, 0, 0]);
   });
+
+  it("a parameter, by optimizer.step()", async () => {
+    const [x, w] = [leaf([1, 2, 3]), leaf([4, 5, 6])];
+    const optimizer = optim.sgd([w], { lr: 1 });
+    const loss = sum(mul(x, w));
+    sum(mul(w, 2)).backward();
+    optimizer.step();
+    expect([...(await w.data())]).toEqual([2, 3, 4]);
+    expect(() => loss.backward()).toThrow("was overwritten after 'mul' saved it for its gradient");
+  });
+});
+
+/**
+ * Gradients of an op's inputs where one of its tensors (input, parameters, statistics, output) was overwritten before backward; the
+ * complaint where backward refuses, undefined where there is no such tensor.
+ */
+async function gradients([, shape, make]: Row, overwritten?: number) {
+  const { op, others = [] } = make();
+  const x = gpu.tensor(dataOf(shape), shape, { requiresGrad: true });
+  const y = op(x).keep();
+  if (!y.requiresGrad) return undefined;
+  const loss = dotLoss(y, noise(y.size, 9));
+  if (overwritten !== undefined) {
+    const tensor = [x, ...others, y][overwritten];
+    if (!tensor) return undefined;
+    tensor.write(new Float32Array(tensor.size).fill(10));
+  }
+  try {
+    loss.backward();
+  } catch (error) {
+    return String(error);
+  }
+  const leaves = [x, ...others.filter(({ requiresGrad }) => requiresGrad)];
+  return Promise.all(leaves.map(async ({ grad }) => [...((await grad?.data()) ?? [])]));
+}
+
+describe("no gradient is of what was written later", () => {
+  for (const row of opRows) {
+    it(row[0], async () => {
+      const right = await gradients(row);
+      for (let k = 0; right !== undefined; k++) {
+        const found = await gradients(row, k);
+        if (found === undefined) break;
+        if (typeof found === "string") expect(found).toMatch(/was overwritten after '\w+' saved it/);
+        else expect(found).toEqual(right);
+      }
+    });
+  }
 });
