@@ -53,6 +53,7 @@ export class Site {
     const context = await this.#browser.newContext({
       ...{ viewport: { width, height: 900 }, colorScheme, reducedMotion: "reduce", acceptDownloads: true },
     });
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     if (inWorker !== undefined) {
       await context.route("**/worker.js", async (route) => {
         const response = await route.fetch();
@@ -110,15 +111,13 @@ export class Visit {
     files: readonly { readonly name: string; readonly body: Uint8Array }[],
   ): Promise<void> {
     const inputs = this.page.locator(`[role=tabpanel]:not([hidden]) input[type=file][accept*="${accept}"]`);
-    await inputs
-      .first()
-      .setInputFiles(
-        files.map(({ name, body }) => ({
-          name,
-          mimeType: "application/octet-stream",
-          buffer: Buffer.from(body),
-        })),
-      );
+    await inputs.first().setInputFiles(
+      files.map(({ name, body }) => ({
+        name,
+        mimeType: "application/octet-stream",
+        buffer: Buffer.from(body),
+      })),
+    );
   }
 
   /** Steps that the run has done, by what the page says. */
