@@ -215,16 +215,16 @@ describe("the trace", () => {
     expect(of("M").map(({ name, args }) => `${name} ${String(args.name ?? args.sort_index)}`)).toEqual([
       `process_name GPU: ${gpu.info.description}`,
       "thread_name modules and ops",
-      "thread_sort_index 0",
-      "thread_name kernels",
       "thread_sort_index 1",
+      "thread_name kernels",
+      "thread_sort_index 2",
     ]);
     const times = [...of("X"), ...of("C")].map(({ ts }) => ts);
     expect(times.every((ts) => ts >= 0 && Number.isInteger(8 * ts))).toBe(true);
     const timed = events.filter(({ ph }) => ph !== "M").map(({ ts }) => ts);
     expect(timed).toEqual([...timed].sort((a, b) => a - b));
 
-    const kernels = of("X").filter(({ tid }) => tid === 1);
+    const kernels = of("X").filter(({ tid }) => tid === 2);
     expect(kernels.map(({ name }) => name)).toEqual(profile.launches.map(({ kernel }) => kernel));
     let end = 0;
     for (const { ts, dur } of kernels) {
@@ -234,13 +234,13 @@ describe("the trace", () => {
     expect(end).toBeCloseTo(1000 * profile.ms, 0);
 
     const open: number[] = [];
-    for (const { ts, dur } of of("X").filter(({ tid }) => tid === 0)) {
+    for (const { ts, dur } of of("X").filter(({ tid }) => tid === 1)) {
       while (open.length > 0 && (open.at(-1) ?? 0) <= ts) open.pop();
       expect(ts + dur).toBeLessThanOrEqual(open.at(-1) ?? end);
       open.push(ts + dur);
     }
     const names = of("X")
-      .filter(({ tid }) => tid === 0)
+      .filter(({ tid }) => tid === 1)
       .map(({ name }) => name);
     expect(names.slice(0, 4)).toEqual(["forward", "first", "matmul", "add"]);
     expect(of("C").map(({ args }) => args.bytes)).toContain(profile.peakBytes);

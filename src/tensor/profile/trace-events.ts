@@ -12,7 +12,7 @@ interface TraceEvent {
   readonly name: string;
   readonly ph: "X" | "C" | "M";
   readonly pid: number;
-  readonly tid?: number;
+  readonly tid: number;
   readonly cat?: string;
   readonly ts?: number;
   readonly dur?: number;
@@ -20,7 +20,9 @@ interface TraceEvent {
 }
 
 const pid = 1;
-const threads = ["modules and ops", "kernels"] as const;
+/** Thread numbers and names; 0 is the idle thread to Perfetto. */
+const threads = { 1: "modules and ops", 2: "kernels" } as const;
+type Thread = keyof typeof threads;
 
 export function writeTrace(profile: Profile): string {
   const { launches, device, method } = profile;
@@ -36,11 +38,14 @@ export function writeTrace(profile: Profile): string {
 
 function names(device: string): TraceEvent[] {
   return [
-    { name: "process_name", ph: "M", pid, args: { name: `GPU: ${device}` } },
-    ...threads.flatMap((name, tid): TraceEvent[] => [
-      { name: "thread_name", ph: "M", pid, tid, args: { name } },
-      { name: "thread_sort_index", ph: "M", pid, tid, args: { sort_index: tid } },
-    ]),
+    { name: "process_name", ph: "M", pid, tid: 1, args: { name: `GPU: ${device}` } },
+    ...Object.entries(threads).flatMap(([number, name]): TraceEvent[] => {
+      const tid = Number(number);
+      return [
+        { name: "thread_name", ph: "M", pid, tid, args: { name } },
+        { name: "thread_sort_index", ph: "M", pid, tid, args: { sort_index: tid } },
+      ];
+    }),
   ];
 }
 
@@ -55,17 +60,17 @@ function endsOf(launches: readonly ProfiledLaunch[]): number[] {
 }
 
 function slice(
-  tid: number,
+  tid: Thread,
   name: string,
   [ts = 0, end = ts]: readonly (number | undefined)[],
   args: object,
 ): TraceEvent {
-  return { name, ph: "X", cat: threads[tid] ?? "", pid, tid, ts, dur: end - ts, args: { ...args } };
+  return { name, ph: "X", cat: threads[tid], pid, tid, ts, dur: end - ts, args: { ...args } };
 }
 
 function kernelSlices(launches: readonly ProfiledLaunch[], ends: readonly number[]): TraceEvent[] {
   return launches.map(({ kernel, module, op, pass, ms }, k) =>
-    slice(1, kernel, [ends[k], ends[k + 1]], { module, op, pass, ms }),
+    slice(2, kernel, [ends[k], ends[k + 1]], { module, op, pass, ms }),
   );
 }
 
@@ -75,7 +80,7 @@ function moduleSlices(launches: readonly ProfiledLaunch[], ends: readonly number
   let open: { readonly name: string; readonly from: number; readonly place: number }[] = [];
   const close = (depth: number, at: number) => {
     for (const { name, from, place } of open.slice(depth))
-      slices[place] = slice(0, name, [ends[from], ends[at]], { launches: at - from });
+      slices[place] = slice(1, name, [ends[from], ends[at]], { launches: at - from });
     open = open.slice(0, depth);
   };
   let places = 0;
