@@ -238,7 +238,7 @@ describe("usage", () => {
     [["--download", "cifar.tar.gz"], "It must be an address that starts with https:// or http://"],
     [["--download", "--data", "x"], "--download gets a real set; leave it out, or leave out --data"],
     [["-d", "mnist"], "Allowed choices are cifar10, cifar100, synthetic"],
-    [["--recipe", "chainer"], "Allowed choices are chainer-2016, chainer-v7, quick"],
+    [["--recipe", "chainer"], "Allowed choices are chainer-2016, chainer-v7, record, quick"],
   ])("%j is wrong: status 2, one line", async (args, message) => {
     const outcome = await cifar100(...args);
     expect(outcome.status).toBe(2);

@@ -32,7 +32,7 @@ describe("module.summary", () => {
                                                       33,176  14,287,232
 
       Input [2, 32, 32, 3]; FLOPs are those of convolutions and linear layers. 32,744 parameters are trained.
-      Memory: 131 KiB for parameters and buffers; evaluation takes 375 KiB more, training keeps 539 KiB for its gradients."
+      Memory: 131 KiB for parameters and buffers; evaluation takes 375 KiB more, training keeps 482 KiB for its gradients."
     `);
   });
 
