@@ -55,6 +55,7 @@ interface Measured {
 }
 
 /** What `gpu.profile` measured. */
+/** A step's time and memory, as numbers, as text and as a trace. Prints its tables. */
 export class Profile {
   /** The adapter's description. */
   readonly device: string;

@@ -19,6 +19,7 @@ import { Origins } from "./origins.ts";
 import { Profile } from "./profile.ts";
 
 /** What `gpu.profile` takes. */
+/** How `Gpu.profile` measures. */
 export interface ProfileOptions {
   /** By default timestamps where the adapter has them. Browsers may round those to 0.1 ms, and `waiting` is then the finer one for few long kernels. */
   readonly method?: TimingMethod;
