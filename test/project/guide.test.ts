@@ -87,7 +87,7 @@ describe("the guide", () => {
       encoding: "utf8",
       env: { ...process.env, NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"], // Dawn has warnings of its own
-      timeout: 60_000,
+      timeout: 110_000,
     });
     expect(printed).toBe(blocks(page, "text").join(""));
   });
