@@ -31,13 +31,16 @@ const acrossLanes = (name: string, combined: string) => wgsl`
 const sums = wgsl`
     var<workgroup> slots: array<scalar, lanes>;${acrossLanes("sum", "slots[lane] + slots[lane + half]")}`;
 
+/** e^x; NaN stays NaN, which exp needn't do. */
+const power = wgsl`${isNanWgsl}
+    fn power(x: scalar) -> scalar { return select(select(exp(x), 0, x < -87), x, is_nan(x)); }`;
+
 const forward = (label: string, result: string) =>
   kernel(label, {
     read: { x: "scalar" },
     write: { y: "scalar" },
     ...rowKernel,
-    declarations: wgsl`${isNanWgsl}${sums}${acrossLanes("max", "max(slots[lane], slots[lane + half])")}
-    fn power(x: scalar) -> scalar { return select(select(exp(x), 0, x < -87), x, is_nan(x)); }`,
+    declarations: power + sums + acrossLanes("max", "max(slots[lane], slots[lane + half])"),
     body: wgsl`
     let begin = group * params.classes;
     let end = begin + params.classes;
@@ -55,7 +58,7 @@ const backward = (label: string, term: string, result: string) =>
     read: { y: "scalar", dy: "scalar" },
     write: { dx: "scalar" },
     ...rowKernel,
-    declarations: sums,
+    declarations: power + sums,
     body: wgsl`
     let begin = group * params.classes;
     let end = begin + params.classes;
@@ -75,7 +78,7 @@ export const logSoftmaxForward = forward(
   "(x[k] - peak) - select(log(total), total, is_nan(total))",
 );
 /** dx = dy - e^y sum(dy). */
-export const logSoftmaxBackward = backward("log_softmax_backward", "dy[k]", "dy[k] - exp(y[k]) * total");
+export const logSoftmaxBackward = backward("log_softmax_backward", "dy[k]", "dy[k] - power(y[k]) * total");
 
 export const softmaxes = {
   softmax: { forward: softmaxForward, backward: softmaxBackward },
