@@ -96,11 +96,21 @@ describe("a model's answers", () => {
   it("are refused in words", async () => {
     const { refusal } = harness;
     const ask = refusal.bind(harness);
-    expect(await ask("classify", { picture: { test: 20 } })).toMatchInlineSnapshot(`"invalid: There is no test image 20. There are 20."`);
-    expect(await ask("classify", { picture: { pixels: new Uint8Array(3) } })).toMatchInlineSnapshot(`"invalid: A picture is 3072 bytes, but 3 came. Give 32 x 32 pixels of red, green and blue."`);
-    expect(await ask("activations", { picture: { test: 0 }, layer: "head" })).toMatchInlineSnapshot(`"invalid: The model has no layer 'head'. Choose one of its layers."`);
-    expect(await ask("filters", { model: "loaded" })).toMatchInlineSnapshot(`"invalid: There is no loaded model. Start a run or load a checkpoint."`);
-    expect(await ask("save", { model: "pretrained" })).toMatchInlineSnapshot(`"invalid: There is no pretrained model. Start a run or load a checkpoint."`);
+    expect(await ask("classify", { picture: { test: 20 } })).toMatchInlineSnapshot(
+      `"invalid: There is no test image 20. There are 20."`,
+    );
+    expect(await ask("classify", { picture: { pixels: new Uint8Array(3) } })).toMatchInlineSnapshot(
+      `"invalid: A picture is 3072 bytes, but 3 came. Give 32 x 32 pixels of red, green and blue."`,
+    );
+    expect(await ask("activations", { picture: { test: 0 }, layer: "head" })).toMatchInlineSnapshot(
+      `"invalid: The model has no layer 'head'. Choose one of its layers."`,
+    );
+    expect(await ask("filters", { model: "loaded" })).toMatchInlineSnapshot(
+      `"invalid: There is no loaded model. Start a run or load a checkpoint."`,
+    );
+    expect(await ask("save", { model: "pretrained" })).toMatchInlineSnapshot(
+      `"invalid: There is no pretrained model. Start a run or load a checkpoint."`,
+    );
   });
 });
 
@@ -150,9 +160,13 @@ describe("a checkpoint", () => {
   it("that is none is refused in words", async () => {
     const load = (name: string, body: BlobPart) =>
       harness.refusal("load-model", { file: new File([body], name) });
-    expect(await load("cat.png", "PNG")).toMatchInlineSnapshot(`"wrong-file: 'cat.png': The file has 3 bytes, less than a header takes: the file is damaged or wasn't written whole; get it again. Pick a .safetensors file that this page, npm run cifar100 or its authors saved."`);
+    expect(await load("cat.png", "PNG")).toMatchInlineSnapshot(
+      `"wrong-file: 'cat.png': The file has 3 bytes, less than a header takes: the file is damaged or wasn't written whole; get it again. Pick a .safetensors file that this page, npm run cifar100 or its authors saved."`,
+    );
     const { bytes } = await harness.ask("save", {});
-    expect(await load("cut.safetensors", bytes.slice(0, 1000))).toMatchInlineSnapshot(`"wrong-file: 'cut.safetensors': Its header has 4,200 bytes, but only 992 follow: the file is damaged or wasn't written whole; get it again. Pick a .safetensors file that this page, npm run cifar100 or its authors saved."`);
+    expect(await load("cut.safetensors", bytes.slice(0, 1000))).toMatchInlineSnapshot(
+      `"wrong-file: 'cut.safetensors': Its header has 4,200 bytes, but only 992 follow: the file is damaged or wasn't written whole; get it again. Pick a .safetensors file that this page, npm run cifar100 or its authors saved."`,
+    );
   });
 });
 
@@ -167,16 +181,34 @@ describe("the worker", () => {
   it("refuses settings and questions that make no sense now", async () => {
     const start = (settings: Partial<typeof tiny>) =>
       harness.refusal("start", { settings: { ...tiny, ...settings } });
-    expect(await start({ width: 0.3 })).toMatchInlineSnapshot(`"invalid: The width is 0.3. Give a multiple of 1/64, such as 0.25."`);
-    expect(await start({ batch: 0 })).toMatchInlineSnapshot(`"invalid: The batch size is 0. Give an integer from 1 to 4,096."`);
-    expect(await start({ lr: Number.NaN })).toMatchInlineSnapshot(`"invalid: The learning rate is NaN. Give a number from 0 to 1,000."`);
-    expect(await start({ recipe: "none" })).toMatchInlineSnapshot(`"invalid: There is no recipe 'none'. Choose one of the list."`);
-    expect(await harness.refusal("pause", {})).toMatchInlineSnapshot(`"busy: Pausing isn't possible now (idle). Start or resume a run first."`);
-    expect(await harness.refusal("open", {})).toMatchInlineSnapshot(`"busy: The GPU is open. Nothing needs to be done."`);
-    expect(await harness.refusal("learning-rate", { lr: 1 })).toMatchInlineSnapshot(`"busy: Changing the learning rate isn't possible now (idle). Start or resume a run first."`);
+    expect(await start({ width: 0.3 })).toMatchInlineSnapshot(
+      `"invalid: The width is 0.3. Give a multiple of 1/64, such as 0.25."`,
+    );
+    expect(await start({ batch: 0 })).toMatchInlineSnapshot(
+      `"invalid: The batch size is 0. Give an integer from 1 to 4,096."`,
+    );
+    expect(await start({ lr: Number.NaN })).toMatchInlineSnapshot(
+      `"invalid: The learning rate is NaN. Give a number from 0 to 1,000."`,
+    );
+    expect(await start({ recipe: "none" })).toMatchInlineSnapshot(
+      `"invalid: There is no recipe 'none'. Choose one of the list."`,
+    );
+    expect(await harness.refusal("pause", {})).toMatchInlineSnapshot(
+      `"busy: Pausing isn't possible now (idle). Start or resume a run first."`,
+    );
+    expect(await harness.refusal("open", {})).toMatchInlineSnapshot(
+      `"busy: The GPU is open. Nothing needs to be done."`,
+    );
+    expect(await harness.refusal("learning-rate", { lr: 1 })).toMatchInlineSnapshot(
+      `"busy: Changing the learning rate isn't possible now (idle). Start or resume a run first."`,
+    );
     const empty = await Harness.open();
-    expect(await empty.refusal("start", { settings: tiny })).toMatchInlineSnapshot(`"busy: There are no data yet. Drop or pick CIFAR-100, or take the synthetic set."`);
-    expect(await empty.refusal("filters", {})).toMatchInlineSnapshot(`"invalid: There is no model yet. Start a run or load a checkpoint."`);
+    expect(await empty.refusal("start", { settings: tiny })).toMatchInlineSnapshot(
+      `"busy: There are no data yet. Drop or pick CIFAR-100, or take the synthetic set."`,
+    );
+    expect(await empty.refusal("filters", {})).toMatchInlineSnapshot(
+      `"invalid: There is no model yet. Start a run or load a checkpoint."`,
+    );
     empty.close();
   });
 

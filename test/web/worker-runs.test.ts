@@ -160,7 +160,9 @@ describe("the list of runs", () => {
     expect(runs[0]?.title).toBe("quick, width 0.0625, CIFAR-100");
     await later.ask("delete", { run: runs[1]?.id ?? "" });
     expect(later.of("runs").at(-1)?.runs).toHaveLength(1);
-    expect(await later.refusal("resume", { run: runs[1]?.id ?? "" })).toMatchInlineSnapshot(`"invalid: The run has no whole snapshot. Start a new run."`);
+    expect(await later.refusal("resume", { run: runs[1]?.id ?? "" })).toMatchInlineSnapshot(
+      `"invalid: The run has no whole snapshot. Start a new run."`,
+    );
   });
 
   it("is made from snapshots where a file was cut off", async () => {
