@@ -126,7 +126,8 @@ describe.each(methods)("by %s", (method) => {
       const { usedBytes } = gpu.memory;
       await gpu.profile(profiled.run, { method });
       gpu.scope(plain.run);
-      expect(gpu.memory.usedBytes).toBe(usedBytes);
+      // Less, where garbage of other tests was collected meanwhile.
+      expect(gpu.memory.usedBytes).toBeLessThanOrEqual(usedBytes);
     });
 
     it("has a row for all memory", async () => {
