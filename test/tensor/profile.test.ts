@@ -11,6 +11,7 @@ import {
   softmaxCrossEntropy,
   type Tensor,
 } from "wgrad";
+import { collectGarbage } from "../support/garbage.ts";
 import { gpu } from "../support/gpu.ts";
 
 class Net extends nn.Module {
@@ -123,17 +124,18 @@ describe.each(methods)("by %s", (method) => {
         else gpu.scope(profiled.run);
       }
       expect(await profiled.state()).toEqual(await plain.state());
+      await collectGarbage();
       const { usedBytes } = gpu.memory;
       await gpu.profile(profiled.run, { method });
       gpu.scope(plain.run);
-      // Less, where garbage of other tests was collected meanwhile.
-      expect(gpu.memory.usedBytes).toBeLessThanOrEqual(usedBytes);
+      expect(gpu.memory.usedBytes).toBe(usedBytes);
     });
 
     it("has a row for all memory", async () => {
       const { run } = prepare();
       gpu.scope(run);
       await gpu.profile(run, { method });
+      await collectGarbage();
       const before = gpu.memory.usedBytes;
       const { memory, launches, peakBytes } = await gpu.profile(run, { method });
       const own = memory.filter(({ shared }) => !shared);
