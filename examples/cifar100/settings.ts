@@ -53,9 +53,7 @@ export function resumedSettings(options: Options, saved: SavedSettings): SavedSe
     ["--test-limit", options.testLimit, saved.testLimit],
     ["--dataset", options.dataset, saved.dataset],
   ] as const;
-  // A schedule over the whole run would have been another one from the start.
-  const epochs = [["--epoch", options.epoch, saved.epochs]] as const;
-  for (const [name, wanted, was] of saved.halveEvery === 0 ? [...fixed, ...epochs] : fixed) {
+  for (const [name, wanted, was] of fixed) {
     if (wanted !== undefined && wanted !== was) {
       throw new UsageError(
         `${name} ${wanted} differs from the snapshot's ${was}; a resumed run keeps its settings: leave ${name} out`,

@@ -27,6 +27,10 @@ describe("--recipe record", async () => {
   const record = [...tinyRun, "--recipe", "record", "-b", "8"];
   const whole = await cifar100(...record, "-e", "3", "-o", "whole");
   const [, , last = {}] = log("whole");
+  const { lr } = recipes.record;
+  const at = (progress: number) =>
+    lr *
+    (progress < 0.23 ? 0.2 + (0.8 * progress) / 0.23 : 1 + (0.07 - 1) * ((progress - 0.23) / (1 - 0.23)));
 
   it("says how long it takes, and judges with test-time augmentation beside the plain accuracy", () => {
     expect(complaint(whole)).toEqual([]);
@@ -41,10 +45,6 @@ describe("--recipe record", async () => {
   });
 
   it("logs the rate of a triangle that ends at 0.07 of its peak", () => {
-    const { lr } = recipes.record;
-    const at = (progress: number) =>
-      lr *
-      (progress < 0.23 ? 0.2 + (0.8 * progress) / 0.23 : 1 + (0.07 - 1) * ((progress - 0.23) / (1 - 0.23)));
     const lastStepOf = [5, 11, 17];
     expect(log("whole").map((entry) => entry.lr?.toFixed(6))).toEqual(
       lastStepOf.map((step) => at(step / 18).toFixed(6)),
@@ -82,19 +82,20 @@ describe("--recipe record", async () => {
     expect(numbers("again")).toEqual(numbers("whole"));
   });
 
-  it("keeps its schedule", async () => {
+  it("refuses to halve a rate that follows a triangle", async () => {
     const halving = await cifar100(...record, "--halve-every", "3");
     expect([halving.status, complaint(halving)]).toEqual([
       2,
       ["cifar100: --recipe record has a schedule of its own; leave --halve-every out"],
     ]);
-    const longer = await cifar100("--resume", "whole/snapshot_epoch_3.wgrad", "-e", "9");
-    expect([longer.status, complaint(longer)]).toEqual([
-      2,
-      [
-        "cifar100: --epoch 9 differs from the snapshot's 3; a resumed run keeps its settings: leave --epoch out",
-      ],
-    ]);
+  });
+
+  it("goes on with the triangle of another number of epochs, if asked", async () => {
+    const { status } = await cifar100("--resume", "whole/snapshot_epoch_1.wgrad", "-e", "2", "-o", "shorter");
+    expect(status).toBe(0);
+    expect(log("shorter").map((entry) => entry.lr?.toFixed(6))).toEqual(
+      [at(5 / 18), at(11 / 12)].map((lr) => lr.toFixed(6)),
+    );
   });
 });
 
