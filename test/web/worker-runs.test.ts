@@ -200,7 +200,7 @@ describe("the list of runs", () => {
       {
         "advice": "Delete runs or the stored data, or free space on the disk.",
         "kind": "storage",
-        "message": "the disk is full",
+        "message": "The disk is full.",
       }
     `);
   });
