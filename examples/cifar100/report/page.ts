@@ -45,7 +45,9 @@ function figuresOf(data: RunData | undefined, log: readonly LogRow[]): Record<st
   const last = log.at(-1);
   const best = bestOf(log);
   if (!last) return data ? { Epochs: `0 of ${data.epochs}` } : {};
+  const augmented = numberOf(last, "augmented/main/accuracy");
   return {
+    ...(Number.isFinite(augmented) && { "With test-time augmentation": percent(augmented) }),
     "Validation accuracy": percent(numberOf(last, "validation/main/accuracy")),
     "Best, at epoch": best.epoch > 0 ? `${percent(best.accuracy)}, ${best.epoch}` : "none",
     "Validation loss": digits(numberOf(last, "validation/main/loss")),
