@@ -31,7 +31,8 @@ export async function prepare(
   const { description, device, vendor, isSoftware } = gpu.info;
   const adapter = [description, device, vendor].find((name) => name !== "") ?? "unnamed";
   screen.line(`Adapter: ${adapter}${isSoftware ? " (software: computes on the CPU)" : ""}`);
-  const { normalization: earlier, ...settings } = saved ?? fresh(newSettings(options, isSoftware));
+  const start: RunSettings & Pick<SavedSettings, "normalization"> = saved ?? newSettings(options, isSoftware);
+  const { normalization: earlier, ...settings } = start;
   const { trainLimit, testLimit } = settings;
   const request: DataRequest = { ...options, trainLimit, testLimit, signal, screen };
   const { name: dataset, source, isStandIn } = await findData(request, saved?.dataset);
@@ -62,9 +63,4 @@ export async function prepare(
     onTrouble: (message) => screen.line(`!! The report couldn't be written: ${message}`),
   });
   return { gpu, options, settings: whole, set, screen, report, plan: await makePlan(gpu, whole, set.train) };
-}
-
-/** A new run normalises its images by its own data. */
-function fresh(settings: RunSettings): RunSettings & Pick<SavedSettings, "normalization"> {
-  return settings;
 }

@@ -168,7 +168,14 @@ class Session {
     this.#screen.line("Evaluating with test-time augmentation: six views of each image");
     const began = performance.now();
     const { batch } = this.#settings;
-    const { loss, accuracy } = await train.evaluate(judge, this.#set.test, { batch, signal });
+    const { loss, accuracy } = await train
+      .evaluate(judge, this.#set.test, { batch, signal })
+      .catch((error) => {
+        const stopped = new Error("stopped before the trained model was judged; --resume goes on there", {
+          cause: error,
+        });
+        throw this.#withLastSnapshot(signal.aborted ? stopped : error);
+      });
     const elapsed_time = last.elapsed_time + (performance.now() - began) / 1000;
     const entry = { ...last, "augmented/main/loss": loss, "augmented/main/accuracy": accuracy, elapsed_time };
     const whole = [...log.slice(0, -1), entry];

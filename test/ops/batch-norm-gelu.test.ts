@@ -5,7 +5,7 @@ import { batchNorm, batchNormGelu, gelu, nn, type Tensor } from "wgrad";
 import { batchNormGeluGradReference, batchNormGeluReference, gradcheck } from "wgrad/testing";
 import { momentsReference, runningReference } from "../../src/kernels/batch-norm/batch-norm.reference.ts";
 import { noise } from "../../src/kernels/cases.ts";
-import { batchNormInputs } from "../support/batch-norm.ts";
+import { batchNormInputs, gradientOf, outcomeOf } from "../support/batch-norm.ts";
 import { gpu } from "../support/gpu.ts";
 import { largestError } from "../support/numbers.ts";
 import { dotLoss } from "../support/ops.ts";
@@ -14,7 +14,6 @@ const eps = 2e-5;
 /** With negative factors too. */
 const setUp = (shape: readonly number[]) => batchNormInputs(shape, { gammaAround: 0.5 });
 const apart: typeof batchNormGelu = (x, gamma, beta, options) => gelu(batchNorm(x, gamma, beta, options));
-const gradientOf = async (x: Tensor) => (await x.grad?.data()) ?? new Float32Array(0);
 
 /** All that an op computes. */
 async function outcome(
@@ -25,14 +24,7 @@ async function outcome(
   const { x, gamma, beta, runningMean, runningVar } = tensors;
   const y = op(x, gamma, beta, { runningMean, runningVar, training }).keep();
   dotLoss(y, data.dy).backward();
-  return {
-    y: await y.data(),
-    dx: await gradientOf(x),
-    dgamma: await gradientOf(gamma),
-    dbeta: await gradientOf(beta),
-    runningMean: await runningMean.data(),
-    runningVar: await runningVar.data(),
-  };
+  return outcomeOf(y, tensors);
 }
 
 describe("batchNormGelu", () => {

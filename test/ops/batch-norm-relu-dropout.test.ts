@@ -5,7 +5,7 @@ import { batchNorm, batchNormReluDropout, dropout, mul, relu, sum, type Tensor }
 import { batchNormReluDropoutGradReference, batchNormReluDropoutReference, gradcheck } from "wgrad/testing";
 import { momentsReference, runningReference } from "../../src/kernels/batch-norm/batch-norm.reference.ts";
 import { noise } from "../../src/kernels/cases.ts";
-import { batchNormInputs } from "../support/batch-norm.ts";
+import { batchNormInputs, outcomeOf } from "../support/batch-norm.ts";
 import { gpu } from "../support/gpu.ts";
 import { largestError } from "../support/numbers.ts";
 import { dotLoss, leaveOldMemory } from "../support/ops.ts";
@@ -40,15 +40,7 @@ const gradientOf = async (x: Tensor) => (await x.grad?.data()) ?? new Float32Arr
 async function outcome(op: typeof fused, { data, tensors }: ReturnType<typeof setUp>, options: Options) {
   const y = op(tensors, options).keep();
   dotLoss(y, data.dy).backward();
-  const { x, gamma, beta, runningMean, runningVar } = tensors;
-  return {
-    y: await y.data(),
-    dx: await gradientOf(x),
-    dgamma: await gradientOf(gamma),
-    dbeta: await gradientOf(beta),
-    runningMean: await runningMean.data(),
-    runningVar: await runningVar.data(),
-  };
+  return outcomeOf(y, tensors);
 }
 
 describe("batchNormReluDropout", () => {

@@ -1,4 +1,5 @@
-/** Inputs for tests of batch normalization. */
+/** Inputs and outcomes for tests of batch normalization. */
+import type { Tensor } from "wgrad";
 import { noise } from "../../src/kernels/cases.ts";
 import { gpu } from "./gpu.ts";
 
@@ -33,4 +34,21 @@ export function batchNormInputs(
     runningVar: gpu.tensor(data.variance, [channels]),
   };
   return { channels, rows: size / channels, data, tensors };
+}
+
+/** A tensor's gradient; empty where it has none. */
+export async function gradientOf(tensor: Tensor): Promise<Float32Array> {
+  return (await tensor.grad?.data()) ?? new Float32Array(0);
+}
+
+/** All that an op on such inputs computed: its output, the gradients after backward, and the moved statistics. */
+export async function outcomeOf(y: Tensor, tensors: ReturnType<typeof batchNormInputs>["tensors"]) {
+  return {
+    y: await y.data(),
+    dx: await gradientOf(tensors.x),
+    dgamma: await gradientOf(tensors.gamma),
+    dbeta: await gradientOf(tensors.beta),
+    runningMean: await tensors.runningMean.data(),
+    runningVar: await tensors.runningVar.data(),
+  };
 }
