@@ -50,21 +50,26 @@ export class UsageError extends Error {
 /** Where the set is looked for without `--data`. */
 export const defaultDataFolder = "data";
 
+/** Follows a command line. @returns false if help was asked for and printed. @throws UsageError for one that's wrong, in one line */
+export function parseWith(command: Command, args: readonly string[]): boolean {
+  try {
+    command.parse(args, { from: "user" });
+    return true;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return false;
+    const message = error.message
+      .replace(/^error: /, "")
+      .replace(/\.$/, "")
+      .replaceAll("\n", " ");
+    throw new UsageError(`${message}; see --help`);
+  }
+}
+
 /** @returns the options, or undefined if help was asked for and printed. @throws UsageError */
 export function parseOptions(args: readonly string[]): Options | undefined {
   const command = describe();
-  try {
-    command.parse(args, { from: "user" });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return undefined;
-    throw new UsageError(
-      `${error.message
-        .replace(/^error: /, "")
-        .replace(/\.$/, "")
-        .replaceAll("\n", " ")}; see --help`,
-    );
-  }
+  if (!parseWith(command, args)) return undefined;
   const { gpu, ...options } = command.opts<Options & { readonly gpu?: string }>();
   if (options.resume !== undefined && options.evaluate !== undefined)
     throw new UsageError("--resume goes on training and --evaluate doesn't train; give one of them");

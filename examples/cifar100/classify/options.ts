@@ -1,6 +1,6 @@
 /** The command line of `npm run classify`. */
-import { Command, CommanderError, Option } from "commander";
-import { fromCallersFolder, UsageError } from "../options.ts";
+import { Command, Option } from "commander";
+import { fromCallersFolder, parseWith, UsageError } from "../options.ts";
 
 export interface ClassifyOptions {
   /** As the user named them. */
@@ -20,13 +20,7 @@ const usualSheet = "contact-sheet.html";
 /** @returns the options, or undefined if help was asked for and printed. @throws UsageError */
 export function parseClassifyOptions(args: readonly string[]): ClassifyOptions | undefined {
   const command = describe();
-  try {
-    command.parse(args, { from: "user" });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return undefined;
-    throw new UsageError(`${error.message.replace(/^error: /, "").replaceAll("\n", " ")}; see --help`);
-  }
+  if (!parseWith(command, args)) return undefined;
   const { model, out, device } = command.opts<{ model?: string; out?: string; device: string }>();
   const pictures = command.args;
   if (pictures.length === 0 && device !== "list")
