@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Absence } from "../../examples/cifar100/web/page/hidden.ts";
 import { reduce } from "../../examples/cifar100/web/page/reduce.ts";
-import { curvesOf } from "../../examples/cifar100/web/page/run-points.ts";
 import {
   currentModel,
   fits,
@@ -186,23 +185,6 @@ describe("runs", () => {
     );
     expect(changed[0]?.curve.map(({ loss }) => loss)).toEqual([4, 2.5]);
     expect(changed[0]?.epochs.map(({ epoch }) => epoch)).toEqual([1, 2]);
-  });
-
-  it("draw epochs that were over before anybody looked", () => {
-    const curve = [{ iteration: 15, epoch: 1.5, loss: 3, accuracy: 0.1 }];
-    const [training, validation] = curvesOf(
-      { curve, epochs: [entry(1, 10), entry(2, 20)] },
-      "loss",
-      "validationLoss",
-    );
-    expect(training?.points).toEqual([
-      [1, 1],
-      [1.5, 3],
-    ]);
-    expect(validation?.points).toEqual([
-      [1, 1],
-      [2, 1],
-    ]);
   });
 
   it("can do what the status allows, and nothing twice", () => {

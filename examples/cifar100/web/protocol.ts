@@ -204,7 +204,7 @@ export interface BenchRow {
   /** "gemm", "conv2d forward", ...: one symbol each in the plot. */
   readonly family: string;
   readonly ms: number;
-  /** Half the distance between the quartiles, relative to the median. */
+  /** Half the distance between the quartiles, relative to the median; NaN where too few samples fitted in. */
   readonly spread: number;
   readonly gflops: number;
   readonly gigabytesPerSecond: number;

@@ -1,7 +1,7 @@
 /** Curves over the epochs. */
 import { axis, axisLabel, Chart, tooltip } from "./chart.ts";
 import { type Child, el } from "./dom.ts";
-import { digits } from "./format.ts";
+import { digits, roundPercent } from "./format.ts";
 
 export interface Curve {
   readonly name: string;
@@ -14,26 +14,41 @@ export interface Curve {
 
 type Format = (value: number) => string;
 
+/** How values stand on the ordinate; by default around the values, written as they are elsewhere. */
+export interface Axis {
+  readonly format?: Format;
+  readonly min?: number;
+  readonly max?: (range: { readonly max: number }) => number;
+}
+
+/** Of shares: from 0 to what five even steps reach, and never beyond the whole. */
+export const shareAxis: Axis = { format: roundPercent, min: 0, max: ({ max }) => shareAbove(max) };
+
+/** The end of an axis for shares up to `most`. */
+export function shareAbove(most: number): number {
+  return [0.05, 0.1, 0.25, 0.5].find((end) => most <= end) ?? 1;
+}
+
 const mostSymbols = 40;
 
 export class CurveChart {
   readonly element: HTMLElement;
   readonly #title: string;
   readonly #format: Format;
-  readonly #axisFormat: Format;
+  readonly #axis: Axis;
   readonly #chart: Chart;
 
-  /** @param axisFormat for the axis, where digits that aren't needed are in the way */
-  constructor(title: string, format: Format, { axisFormat = format, legend = true } = {}) {
+  constructor(title: string, format: Format, axis: Axis = {}, legend = true) {
     this.#title = title;
     this.#format = format;
-    this.#axisFormat = axisFormat;
+    this.#axis = axis;
     this.#chart = new Chart(title, { legend });
     this.element = this.#chart.element;
   }
 
   show(curves: readonly Curve[]): void {
     const format = this.#format;
+    const { format: axisFormat = format, min, max } = this.#axis;
     const symbols = curves.every(({ points }) => points.length <= mostSymbols);
     const last = Math.max(0, ...curves.map(({ points }) => points.at(-1)?.[0] ?? 0));
     this.#chart.show(
@@ -56,8 +71,8 @@ export class CurveChart {
         },
         yAxis: {
           ...axis(theme),
-          ...{ type: "value", scale: true, splitNumber: 4 },
-          axisLabel: { ...axisLabel(theme), formatter: this.#axisFormat },
+          ...{ type: "value", scale: true, splitNumber: 5, min, max },
+          axisLabel: { ...axisLabel(theme), formatter: axisFormat },
         },
         series: curves.map(({ name, points, colour, dashed }) => {
           const color = theme.curves[colour % theme.curves.length];

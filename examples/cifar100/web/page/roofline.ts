@@ -20,7 +20,6 @@ export class Roofline {
   show({ peaks, rows }: BenchResult): void {
     const families = [...new Set(rows.map(({ family }) => family))];
     const { lowest, highest, floor } = rangeOf(rows);
-    const ridge = peaks.gflops / peaks.gigabytesPerSecond;
     this.#chart.show(
       (theme) => {
         const logarithmic = { ...axis(theme), type: "log" };
@@ -33,11 +32,7 @@ export class Roofline {
             {
               ...{ type: "line", name: "roof", symbol: "none", silent: true, animation: false },
               lineStyle: { color: theme.muted, width: 2 },
-              data: [
-                [lowest, lowest * peaks.gigabytesPerSecond],
-                [ridge, peaks.gflops],
-                [highest, peaks.gflops],
-              ],
+              data: roofOf(peaks, lowest, highest),
             },
             ...families.map((family, k) => ({
               ...{ type: "scatter", name: family, symbol: symbolOf(k), symbolSize: 10 },
@@ -61,6 +56,17 @@ function legendEntry(family: string, k: number): Child {
 
 function symbolOf(k: number): (typeof symbols)[number] {
   return symbols[Math.floor(k / colours + k) % symbols.length] ?? "circle";
+}
+
+/** The roof's corners, from one intensity to another. */
+export function roofOf(
+  { gflops, gigabytesPerSecond }: BenchResult["peaks"],
+  lowest: number,
+  highest: number,
+): (readonly [intensity: number, gflops: number])[] {
+  const ridge = gflops / gigabytesPerSecond;
+  const corners = [lowest, ridge, highest].filter((at) => at >= lowest && at <= highest);
+  return corners.map((at) => [at, Math.min(gflops, at * gigabytesPerSecond)]);
 }
 
 /** Whole powers of ten around all points. */

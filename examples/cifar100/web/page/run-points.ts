@@ -7,14 +7,8 @@ export function curvesOf(
   live: "loss" | "accuracy",
   validated: "validationLoss" | "validationAccuracy",
 ): Curve[] {
-  const points = curve.map((point) => [point.epoch, point[live]] as const);
-  // Epochs of a few steps are over before anybody looked: they count as a whole.
-  const seen = new Set(points.map(([epoch]) => Math.ceil(epoch)));
-  const whole = epochs
-    .filter(({ epoch }) => !seen.has(epoch))
-    .map((entry) => [entry.epoch, entry[live]] as const);
   return [
-    { name: "training", colour: 0, points: [...points, ...whole].sort(([a], [b]) => a - b) },
+    { name: "training", colour: 0, points: curve.map((point) => [point.epoch, point[live]] as const) },
     {
       ...{ name: "validation", colour: 1, dashed: true },
       points: epochs.map((entry) => [entry.epoch, entry[validated]] as const),

@@ -13,6 +13,8 @@ import type { BenchResult, BenchRow } from "../protocol.ts";
 import { describeAdapter } from "./gpus.ts";
 
 const sampling = { samples: 5, leastMs: 20, mostMs: 500 };
+/** Fewer have no quartiles to speak of. */
+const leastSamples = 3;
 /** A launch that compiles: where a second one takes longer than `mostMs`, its time is the kernel's alone. */
 const once = { mostMs: 0 };
 /** Operations per byte of kernels that count none: about one for each value that moves, and none is near the ridge. */
@@ -80,11 +82,13 @@ export async function runBenchmark(
     onProgress(done, cases.length, name);
     await meter.measureInBetween();
     await timeCase(device, kernelCase, once);
-    const { ms, spread } = await timeCase(device, kernelCase, sampling);
+    const { ms, spread: measured, samples } = await timeCase(device, kernelCase, sampling);
+    const spread = samples < leastSamples ? Number.NaN : measured;
     const { bytes = 0, flops = assumedIntensity * bytes } = kernelCase;
     const [gflops, gigabytesPerSecond] = [flops / ms / 1e6, bytes / ms / 1e6];
     rows.push({ name, family, ms, spread, gflops, gigabytesPerSecond, intensity: flops / bytes });
   }
+  if (!signal.aborted) await meter.measure(); // what else the machine did may have lowered the first peaks
   return {
     version: 1,
     date: new Date().toISOString(),

@@ -4,47 +4,63 @@ import type { CurvePoint } from "../protocol.ts";
 
 /** A curve is thinned to half when it has so many points. */
 const mostPoints = 2000;
+/** A run of fewer steps gets a point for each. */
+const wantedPoints = 1000;
+/** Farther apart, a long run's beginning would be coarse. */
+const mostSteps = 20;
+
+/** Steps between two looks at the metrics of a run that takes so many. */
+export function stepsBetweenPoints(steps: number): number {
+  return Math.max(1, Math.min(mostSteps, Math.ceil(steps / wantedPoints)));
+}
 
 export class Curve {
   #points: CurvePoint[];
+  /** Up to here the run had come before: of its epoch the sums are known, but not what they were then. */
+  readonly #resumedAt: number;
+  /** Of the epoch under way, and what was known of it when it was last looked at. */
+  #epoch = -1;
   #count = 0;
   #loss = 0;
   #correct = 0;
 
-  constructor(points: readonly CurvePoint[] = []) {
+  /** @param points those of an earlier part of the run, which ended at the step `resumedAt` */
+  constructor(points: readonly CurvePoint[] = [], resumedAt = 0) {
     this.#points = [...points];
+    this.#resumedAt = resumedAt;
   }
 
   get points(): readonly CurvePoint[] {
     return this.#points;
   }
 
-  /** The point that this progress adds, if it knows something new. */
-  update(progress: train.Progress): CurvePoint | undefined {
-    const { metrics, epoch, iteration, position, imagesPerEpoch, phase } = progress;
-    // None are known at an epoch's start: sums begin again.
-    if (!metrics || metrics.count < this.#count) this.#begin();
-    if (!metrics || phase !== "training") return undefined;
-    const count = metrics.count - this.#count;
-    if (count <= 0) return undefined;
+  /** The point that this progress adds, if it knows something new. An epoch's last one comes with its validation. */
+  update({ metrics, iteration: given, batch, imagesPerEpoch }: train.Progress): CurvePoint | undefined {
+    const epoch = Math.floor(((given - 1) * batch) / imagesPerEpoch);
+    if (epoch !== this.#epoch) this.#look(0, 0, 0);
+    this.#epoch = epoch;
+    const count = (metrics?.count ?? 0) - this.#count;
+    if (!metrics || count <= 0) return undefined;
+    const began = Math.ceil((epoch * imagesPerEpoch) / batch);
+    const isBaseline = this.#count === 0 && began < this.#resumedAt;
     const total = metrics.loss * metrics.count;
+    const iteration = began + metrics.count / batch; // steps were given since, whose metrics aren't here yet
     const point: CurvePoint = {
       iteration,
-      epoch: epoch + position / imagesPerEpoch,
+      epoch: (iteration * batch) / imagesPerEpoch,
       loss: (total - this.#loss) / count,
       accuracy: (metrics.correct - this.#correct) / count,
     };
-    this.#count = metrics.count;
-    this.#loss = total;
-    this.#correct = metrics.correct;
+    this.#look(metrics.count, total, metrics.correct);
+    if (isBaseline) return undefined;
     this.#points.push(point);
     if (this.#points.length >= mostPoints) this.#points = this.#points.filter((_, k) => k % 2 === 1);
     return point;
   }
 
-  #begin(): void {
-    this.#count = 0;
-    this.#loss = 0;
-    this.#correct = 0;
+  #look(count: number, loss: number, correct: number): void {
+    this.#count = count;
+    this.#loss = loss;
+    this.#correct = correct;
   }
 }

@@ -1,13 +1,13 @@
 /** One run on a GPU of its own: trains until it's through or told to stop, keeps snapshots, tells what it does. */
 import { type data, type Gpu, train } from "wgrad";
 import { Predictions } from "wgrad/node";
-import { Eta } from "../../eta.ts";
 import type { Plan } from "../../plan.ts";
-import type { EpochEntry, Progress, RunSummary, Status, WorkerEvent } from "../protocol.ts";
-import { Curve } from "./curve.ts";
+import type { CurvePoint, EpochEntry, Progress, RunSummary, Status, WorkerEvent } from "../protocol.ts";
+import { Curve, stepsBetweenPoints } from "./curve.ts";
 import { confusionOf, groupsOf } from "./dataset-info.ts";
 import type { RunRecord } from "./run-record.ts";
 import type { RunStore } from "./run-store.ts";
+import { type Estimate, Speed } from "./speed.ts";
 
 export interface RunParts {
   readonly gpu: Gpu;
@@ -25,8 +25,8 @@ export interface RunParts {
   readonly onTrouble: (error: unknown) => void;
 }
 
+/** The page is told at most so often. */
 const millisecondsBetween = 100;
-const metricsEvery = 5;
 
 export class TrainingRun {
   readonly gpu: Gpu;
@@ -39,6 +39,8 @@ export class TrainingRun {
   #state: train.TrainState | undefined;
   #stop = new AbortController();
   #told = Number.NEGATIVE_INFINITY;
+  #untold: CurvePoint[] = [];
+  #speed: Speed;
   #epoch: number;
   #snapshots = false;
 
@@ -51,7 +53,8 @@ export class TrainingRun {
     this.#record = record;
     this.#state = start;
     this.#snapshots = start !== undefined;
-    this.#curve = new Curve(record.curve);
+    this.#curve = new Curve(record.curve, start?.iteration);
+    this.#speed = new Speed(set.test.count);
     this.#predictions = new Predictions(set.test.count);
     this.#epoch = start ? fractionOf(start, set.train.count) : 0;
   }
@@ -93,8 +96,9 @@ export class TrainingRun {
     this.#stop = new AbortController();
     await this.#change("running");
     onStatus("preparing");
-    const eta = new Eta();
+    this.#speed = new Speed(set.test.count);
     const { batch, seed, epochs } = this.#record.settings;
+    const metricsEvery = stepsBetweenPoints((epochs * set.train.count) / batch);
     const { schedule = () => plan.optimizer.lr } = plan.fit;
     const result = await train.fit(plan.model, plan.optimizer, set, {
       ...plan.fit,
@@ -103,10 +107,11 @@ export class TrainingRun {
       signal: this.#stop.signal,
       start: this.#state,
       onCompile: (done, total, kernel) => emit({ type: "compiling", done, total, kernel }),
-      onProgress: (progress) => this.#progress(progress, eta.update(progress)),
+      onProgress: (progress) => this.#progress(progress, this.#speed.update(progress)),
       onLogits: this.#predictions.add,
       onEpoch: (entry, state) => this.#endEpoch(entry, state),
     });
+    this.#tellPoints();
     this.#state = result.state;
     this.#record = { ...this.#record, iteration: result.state.iteration, curve: this.#curve.points };
     if (!result.finished) await this.#snapshot(result.state);
@@ -135,35 +140,40 @@ export class TrainingRun {
     await this.#change(status);
   }
 
-  #progress(progress: train.Progress, estimate: ReturnType<Eta["update"]>): void {
+  #progress(progress: train.Progress, estimate: Estimate | undefined): void {
     const { emit, onStatus } = this.#parts;
-    const { epoch, epochs, iteration, position, imagesPerEpoch, batch, metrics, phase, validated } = progress;
+    const { epoch, epochs, iteration, position, imagesPerEpoch, metrics, phase, validated } = progress;
     this.#epoch = epoch + position / imagesPerEpoch;
     onStatus(phase === "training" ? "training" : "validating");
     const point = this.#curve.update(progress);
-    if (point) emit({ type: "point", run: this.#record.id, point });
+    if (point) this.#untold.push(point);
     const now = performance.now();
     if (now - this.#told < millisecondsBetween) return;
     this.#told = now;
+    this.#tellPoints();
     const shown: Progress = {
       run: this.#record.id,
       ...{ phase, epochs, iteration },
       epoch: this.#epoch,
       lr: this.plan.optimizer.lr,
       ...(metrics && { loss: metrics.loss, accuracy: metrics.accuracy }),
-      ...(estimate && {
-        imagesPerSecond: estimate.iterationsPerSecond * batch,
-        secondsLeft: estimate.secondsLeft,
-      }),
+      ...estimate,
       validated: phase === "validation" ? validated / this.testCount : 0,
     };
     emit({ type: "progress", progress: shown });
   }
 
+  #tellPoints(): void {
+    const { emit } = this.#parts;
+    for (const point of this.#untold.splice(0)) emit({ type: "point", run: this.#record.id, point });
+  }
+
   async #endEpoch(entry: train.LogEntry, state: train.TrainState): Promise<void> {
-    const { emit, test } = this.#parts;
+    const { emit, test, set } = this.#parts;
     const { id, epochs } = this.#record;
     const shown = entryOf(entry);
+    this.#speed.endEpoch(set.train.count, shown.imagesPerSecond);
+    this.#tellPoints();
     this.#state = state;
     this.#record = {
       ...this.#record,

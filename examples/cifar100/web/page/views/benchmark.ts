@@ -1,7 +1,7 @@
 /** Benchmark: every kernel on this GPU, beside what the GPU can do. */
 import type { BenchResult } from "../../protocol.ts";
 import { el, setAttribute, setText, whenChanged } from "../dom.ts";
-import { digits, milliseconds } from "../format.ts";
+import { digits, milliseconds, percent } from "../format.ts";
 import { Roofline } from "../roofline.ts";
 import type { State } from "../state.ts";
 import { bar, button, emptyState, figures, type MakeView, scrolling } from "./view.ts";
@@ -21,12 +21,17 @@ export const benchmarkView: MakeView = (control) => {
     json.hidden = await control.copy(json.value);
     if (!json.hidden) json.select(); // no clipboard here: copy it by hand
   };
+  const software = el(
+    "p",
+    {},
+    "Here software plays the GPU: the peaks are those that it reaches on the processor, and whatever else runs there takes from them.",
+  );
   const progress = el("progress", { class: "progress", max: 1, "aria-label": "Benchmark" });
   const line = el("p", { class: "muted small" });
   const peaks = figures(["Arithmetic, measured peak", "Memory, measured peak", "Kernels measured"] as const);
   const roofline = new Roofline();
   const body = el("tbody");
-  const heads = ["Kernel", "Time", "±", "GFLOP/s", "GB/s", "% of roof"];
+  const heads = ["Kernel", "Time", "±", "GFLOP/s", "GB/s", "Of the roof"];
   const table = scrolling(
     "Kernels",
     el(
@@ -74,6 +79,7 @@ export const benchmarkView: MakeView = (control) => {
           {},
           "How fast the kernels are on this GPU, beside the peaks of its arithmetic and memory, measured in the same run.",
         ),
+        software,
         el("div", { class: "buttons" }, run, end, copy),
         progress,
         line,
@@ -82,8 +88,9 @@ export const benchmarkView: MakeView = (control) => {
       nothing,
       results,
     ),
-    update: ({ status, benchmark, benchmarking, pending }: State) => {
+    update: ({ status, adapter, benchmark, benchmarking, pending }: State) => {
       show(benchmark);
+      software.hidden = adapter?.isSoftware !== true;
       const going = pending.has("benchmark");
       run.disabled = going || (status !== "idle" && status !== "paused");
       end.hidden = !going;
@@ -118,10 +125,10 @@ function row({
     {},
     el("th", { scope: "row" }, name),
     el("td", { class: "number" }, milliseconds(ms)),
-    el("td", { class: "number" }, `${digits(100 * spread)} %`),
+    el("td", { class: "number" }, percent(spread)),
     el("td", { class: "number" }, digits(gflops)),
     el("td", { class: "number" }, digits(gigabytesPerSecond)),
-    el("td", { class: "number" }, digits(percentOfRoof)),
+    el("td", { class: "number" }, percent(percentOfRoof / 100)),
     el("td", { class: "bars" }, bar(percentOfRoof / 100)),
   );
 }

@@ -1,25 +1,25 @@
 /** Runs: all that there were, their curves over each other. */
 import type { RunSummary } from "../../protocol.ts";
-import { CurveChart, swatch } from "../curves.ts";
+import { CurveChart, shareAxis, swatch } from "../curves.ts";
 import { el, replaceKeepingFocus, whenChanged } from "../dom.ts";
-import { digits, moment, percent, roundPercent } from "../format.ts";
+import { digits, moment, percent } from "../format.ts";
 import type { State } from "../state.ts";
 import { widthInWords } from "./settings-form.ts";
 import { button, emptyState, type MakeView, scrolling } from "./view.ts";
 
 export const runsView: MakeView = (control) => {
   const charts = [
-    ["Validation accuracy", percent, roundPercent, (run: RunSummary) => points(run, "validationAccuracy")],
-    ["Validation loss", digits, digits, (run: RunSummary) => points(run, "validationLoss")],
+    ["Validation accuracy", percent, shareAxis, (run: RunSummary) => points(run, "validationAccuracy")],
+    ["Validation loss", digits, {}, (run: RunSummary) => points(run, "validationLoss")],
     [
       "Training loss",
       digits,
-      digits,
+      {},
       (run: RunSummary) => run.curve.map(({ epoch, loss }) => [epoch, loss] as const),
     ],
   ] as const;
-  const drawings = charts.map(([title, format, axisFormat, of]) => ({
-    chart: new CurveChart(title, format, { axisFormat, legend: false }), // the table is the legend
+  const drawings = charts.map(([title, format, axis, of]) => ({
+    chart: new CurveChart(title, format, axis, false), // the table is the legend
     of,
   }));
   const curves = el("div", { class: "thirds" }, ...drawings.map(({ chart }) => chart.element));
