@@ -111,8 +111,8 @@ export class Gpu {
   }
 
   /**
-   * Runs `fn` and frees every tensor made in it, save what it returns (also in arrays and objects) and what `keep()` marked.
-   * `fn` is synchronous: read results outside.
+   * Runs `fn` and frees every tensor made in it, save what it returns (also in arrays and objects) and what `keep()` marked. What ops saved
+   * for their gradients goes with their outputs. `fn` is synchronous: read results outside.
    */
   scope<T>(fn: () => T): T {
     return this.scopes.run(fn);

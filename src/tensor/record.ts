@@ -116,21 +116,28 @@ function trace<A extends readonly unknown[], R>(
   const { made } = Tensor;
   const inputs = new InputTensors(gpu, args);
   try {
-    const { trace: traced, result: run } = gpu.device.trace(true, (commands) => {
-      const { result, uses } = watchDuring(() => gpu.scope(() => runSynchronously(fn, inputs.args as A)));
+    const {
+      trace: traced,
+      result: { result, own, held },
+    } = gpu.device.trace(true, (commands) => {
+      // What 'fn' made goes at the scope's end, but for views of what it returned: they hold no gradient.
+      const views: Tensor[] = [];
+      const { result, uses } = watchDuring(() =>
+        gpu.scope(() => {
+          const result = runSynchronously(fn, inputs.args as A);
+          return withViews(result, ({ serial }) => serial >= made, views);
+        }),
+      );
+      const own = new Set(views.map((view) => view.keep()));
       inputs.refuseOverwritten();
       const used = uses.inTrace(commands);
       refuseReplacing(used);
-      return { result, held: used };
+      return { result, own, held: used };
     });
-    // A scope around the call frees what 'fn' made, but not these.
-    const views: Tensor[] = [];
-    const result = withViews(run.result, ({ serial }) => serial >= made, views);
-    const own = new Set(views.map((view) => view.keep()));
     const outer = outerTensors(traced, made);
     const recording = new Recording(gpu.device, traced);
     const entry = { key, recording, inputs, outer, result, own, spectator: spectator.now };
-    return { entry, held: run.held };
+    return { entry, held };
   } catch (error) {
     inputs.release();
     throw error;

@@ -27,7 +27,7 @@ export interface Differentiable {
   readonly saves?: readonly Tensor[];
   /** State that the op moved on, such as running statistics. */
   readonly updates?: readonly Tensor[];
-  /** Tensors private to the op that backward needs. They're released after it, or at once when there is no gradient. */
+  /** Tensors private to the op that backward needs. They're released after it or with the op's output, or at once when there is no gradient. */
   readonly temporaries?: readonly Tensor[];
   /** From the gradient of the output to those of the inputs. */
   readonly backward: (dy: Tensor, gradients: GradientSink) => void;
@@ -124,6 +124,7 @@ export function record(op: string, output: Tensor, inputs: readonly Tensor[], ru
     for (const temporary of temporaries) temporary.claim.release(op);
     return output;
   }
+  output.claim.saved = temporaries.map((temporary) => temporary.keep().claim);
   output.entry = {
     op,
     place,
@@ -222,11 +223,18 @@ function reachable(last: TapeEntry): TapeEntry[] {
   return [...found].sort((a, b) => b.order - a.order);
 }
 
-function checkSaved({ op, saved, backward, output }: TapeEntry): void {
+function checkSaved({ op, saved, temporaries, backward, output }: TapeEntry): void {
   if (!backward) {
     throw new Error(
       `[backward] ${output}, made by '${op}', was part of an earlier backward() and is released; ` +
         "add the losses and call backward() once, or compute it again",
+    );
+  }
+  const lost = temporaries.find(({ isReleased }) => isReleased);
+  if (lost) {
+    throw new Error(
+      `[backward] ${output}, made by '${op}', was released by ${lost.claim.releasedBy}, and with it what its gradient needs; ` +
+        "call backward() before, or keep() on it",
     );
   }
   for (const { tensor, version } of saved) {

@@ -31,6 +31,8 @@ export class Claim {
   #storage: Storage | undefined;
   /** Scopes leave it alone: parameters, optimiser state, what `keep()` marked. */
   kept = false;
+  /** Of what its op saved for backward: released with it. */
+  saved: readonly Claim[] = [];
   /** What released it, for the error that a later read throws. */
   releasedBy = "";
   advice = "";
@@ -49,6 +51,8 @@ export class Claim {
     this.#storage = undefined;
     this.releasedBy = by;
     this.advice = advice;
+    for (const claim of this.saved) claim.release(by);
+    this.saved = [];
   }
 }
 
