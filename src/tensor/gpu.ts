@@ -67,12 +67,12 @@ export class Gpu {
   }
 
   /**
-   * A tensor from host data, row-major. Int32Array gives i32, Uint32Array u32, everything else f32.
+   * A tensor from host data, row-major. Int32Array gives i32, Uint32Array u32, everything else f32: values are converted, also bytes.
    * @param shape `[data.length]` by default
-   * @throws Error if the shape has another number of elements than the data
+   * @throws Error if the shape has another number of elements than the data, or those are no numbers
    */
   tensor(
-    data: HostArray | readonly number[],
+    data: HostArray | ArrayLike<number>,
     shape: Shape = [data.length],
     options: TensorOptions = {},
   ): Tensor {
@@ -82,13 +82,19 @@ export class Gpu {
         `[tensor] 'shape' ${formatShape(shape)} has ${sizeOf(shape)} elements, but 'data' has ${data.length}`,
       );
     }
+    if (typeof data[0] !== "number")
+      throw new Error(
+        `[tensor] 'data' must hold numbers, not ${typeof data[0]}s; flatten nested arrays, row-major`,
+      );
     this.device.refuseWhileRecording(
       "tensor",
       "host data would be the same in every replay; pass it as an argument",
     );
     const dtype = data instanceof Int32Array ? "i32" : data instanceof Uint32Array ? "u32" : "f32";
+    const values =
+      dtype !== "f32" || data instanceof Float32Array ? (data as HostArray) : new Float32Array(data);
     const x = this.#make(shape, dtype, options);
-    this.device.write(x.storage, Array.isArray(data) ? new Float32Array(data) : (data as HostArray));
+    this.device.write(x.storage, values);
     return x;
   }
 
