@@ -124,6 +124,7 @@ export class Console {
         fps: 4,
         gracefulExit: false,
         linewrap: false,
+        stream: process.stdout, // with the lines: standard error may be a file
       },
       Presets.legacy,
     );

@@ -11,18 +11,28 @@ import { trainRun } from "./session.ts";
 
 const stop = new AbortController();
 let stopStatus = 1;
+let stoppedAt = 0;
 const screen = new Console();
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
+// `timeout`, systemd and the like signal each process of a group, and npm and scripts/run.mjs pass the signal on: the second one says
+// nothing new. Whoever presses Ctrl-C again takes longer.
+const oneStop = 300; // ms
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
+    if (stop.signal.aborted) {
+      if (signal === "SIGINT" && performance.now() - stoppedAt > oneStop) process.exit(stopStatus);
+      return;
+    }
     stopStatus = 128 + constants.signals[signal];
-    if (stop.signal.aborted) process.exit(stopStatus);
-    screen.line("Stopping after this step to save a snapshot; once more to quit at once.");
+    stoppedAt = performance.now();
+    screen.line("Stopping after this step to save a snapshot; Ctrl-C once more to quit at once.");
     stop.abort();
   });
 }
-// The reader of a pipe is gone: save, and end.
+// The reader of a pipe is gone, or the terminal: save, and end.
 process.stdout.on("error", () => stop.abort());
+process.stderr.on("error", () => {});
+process.on("exit", () => screen.end()); // a terminal gets its cursor back
 process.on("uncaughtException", (error) => {
   report(error);
   process.exit();

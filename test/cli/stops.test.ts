@@ -1,0 +1,84 @@
+/** How a run ends that is told to stop: by Ctrl-C, by a supervisor that signals the whole group, by a terminal that is closed. */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { Command, type CommandOptions, complaint, tinyRun } from "../support/command.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "wgrad-stops-"));
+let command: Command;
+beforeAll(async () => {
+  command = await Command.build(fileURLToPath(new URL("../../", import.meta.url)));
+});
+afterAll(() => {
+  command.remove();
+  rmSync(folder, { recursive: true });
+});
+
+/** A long run that is stopped after its first epoch. @param preload what runs before it */
+function stopped(out: string, stop: (kill: (signal: NodeJS.Signals) => void) => void, preload = "") {
+  const file = join(folder, `${out}.mjs`);
+  writeFileSync(file, preload);
+  let isStopped = false;
+  const options: CommandOptions = {
+    cwd: folder,
+    env: { NODE_OPTIONS: `--import ${new URL(`file://${file}`)}` },
+    onOutput: (child, stdout) => {
+      if (isStopped || !/1 {11}/.test(stdout)) return; // the table's first row
+      isStopped = true;
+      stop((signal) => child.kill(signal));
+    },
+  };
+  return command.run([...tinyRun, "-e", "9999", "-o", out], options);
+}
+const snapshots = (out: string) => readdirSync(join(folder, out)).filter((name) => name.endsWith(".wgrad"));
+
+it.each([
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+  ["SIGINT", 130],
+] as const)(
+  "%s that comes twice at a time, from npm and to the group, saves a snapshot",
+  async (signal, status) => {
+    const outcome = await stopped(signal, (kill) => {
+      kill(signal);
+      setTimeout(() => kill(signal), 20);
+    });
+    expect([outcome.status, complaint(outcome)]).toEqual([status, []]);
+    expect(snapshots(signal)).toContainEqual(expect.stringMatching(/^snapshot_iter_\d+\.wgrad$/));
+  },
+);
+
+it("a second Ctrl-C quits at once", async () => {
+  // Saving takes for ever.
+  const preload = `
+    import { open } from "node:fs/promises";
+    const handle = await open("/dev/null", "r");
+    const files = Object.getPrototypeOf(handle);
+    await handle.close();
+    const { writeFile } = files;
+    let snapshots = 0; // they begin with a w
+    files.writeFile = function (content) {
+      return content[0] === 0x77 && ++snapshots > 1 ? new Promise(() => setInterval(() => {}, 1000)) : writeFile.call(this, content);
+    };`;
+  const outcome = await stopped(
+    "twice",
+    (kill) => {
+      kill("SIGINT");
+      setTimeout(() => kill("SIGINT"), 2000);
+    },
+    preload,
+  );
+  expect(outcome.status).toBe(130);
+  expect(snapshots("twice")).toEqual(["snapshot_epoch_1.wgrad"]);
+});
+
+it("a terminal gets its cursor back, and the table where standard error is a file", async () => {
+  const preload = "process.stdout.isTTY = true; process.stdout.columns = 80;";
+  const outcome = await stopped("terminal", (kill) => kill("SIGINT"), preload);
+  expect([outcome.status, complaint(outcome)]).toEqual([130, []]);
+  const [hidden, shown] = ["\u001b[?25l", "\u001b[?25h"].map((code) => outcome.stdout.lastIndexOf(code));
+  expect(hidden).toBeGreaterThan(0);
+  expect(shown).toBeGreaterThan(hidden ?? 0);
+});
