@@ -36,7 +36,7 @@ export interface BatchNormOptions {
  * @param gamma `[C]`
  * @param beta `[C]`
  * @returns the shape of x
- * @throws Error if a shape doesn't fit x, or `eps` or `momentum` is out of range
+ * @throws Error if a shape doesn't fit x, a tensor isn't f32, or `eps` or `momentum` is out of range
  */
 export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: BatchNormOptions): Tensor {
   const size = checkBatchNorm("batchNorm", x, gamma, beta, options);
@@ -68,7 +68,10 @@ export function checkBatchNorm(
   const channels = x.shape.at(-1) ?? 1;
   const perChannel = { gamma, beta, runningMean, runningVar };
   for (const [name, tensor] of Object.entries<Tensor | undefined>(perChannel)) {
-    if (tensor?.shape.length === 1 && tensor.size === channels) continue;
+    if (tensor?.shape.length === 1 && tensor.size === channels) {
+      requireFloat(op, name, tensor);
+      continue;
+    }
     const got = tensor ? formatShape(tensor.shape) : "nothing";
     throw new Error(
       `[${op}] '${name}' must be [${channels}] to match the channels of x ${formatShape(x.shape)}, but got ${got}`,
