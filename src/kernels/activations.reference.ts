@@ -4,7 +4,7 @@ type Pointwise = (x: number, first: number, second: number) => number;
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
 const functions = {
-  leakyRelu: [(x, slope) => (x <= 0 ? slope * x : x), (x, slope) => (x <= 0 ? slope : 1)],
+  leakyRelu: [(x, slope) => (x > 0 ? x : slope * x), (x, slope) => (x > 0 ? 1 : slope)],
   sigmoid: [sigmoid, (x) => sigmoid(x) * sigmoid(-x)],
   silu: [
     (x) => (x === Number.NEGATIVE_INFINITY ? 0 : x * sigmoid(x)),

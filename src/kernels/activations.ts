@@ -73,7 +73,7 @@ export const activations = {
     params: { slope: "f32" },
     saves: "x",
     forward: "select(x, params.slope * x, x <= quad(0))",
-    backward: "select(dy, params.slope * dy, x <= quad(0))",
+    backward: "select(params.slope * dy, dy, x > quad(0))",
   }),
   /** y = σ(x) = 1 / (1 + e^-x). */
   sigmoid: pointwise("sigmoid", {

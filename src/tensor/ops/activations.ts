@@ -13,7 +13,7 @@ export interface LeakyReluOptions {
 /**
  * Leaky rectified linear unit, `y = x` where x > 0, elsewhere `slope x`.
  *
- * Gradient: `dx = dy` where x > 0, elsewhere `slope dy`, also at 0 as in PyTorch.
+ * Gradient: `dx = dy` where x > 0, elsewhere `slope dy`, also at 0 and NaN as in PyTorch.
  * @param x any shape, f32
  * @returns the same shape
  * @throws Error if x isn't f32 or the slope isn't finite
