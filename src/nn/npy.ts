@@ -29,7 +29,7 @@ const decoders: Readonly<
 };
 
 const dictionary =
-  /^\{'descr': '([^']*)', 'fortran_order': (True|False), 'shape': \(((?:\d+L?,? ?)*)\), *\}\s*$/;
+  /^\{'descr': '([^']*)', 'fortran_order': (True|False), 'shape': \(((?:\d+L?, ?)*(?:\d+L?)?)\), *\}\s*$/;
 
 /** @param name what errors call it @throws Error for what is no such array, other types, or another number of elements than the shape's */
 export function decodeNpy(op: string, name: string, file: Uint8Array<ArrayBuffer>): NpyArray {

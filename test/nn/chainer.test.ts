@@ -157,6 +157,8 @@ describe("nn.fromChainer", () => {
         [first, npy("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", new Uint8Array(4))],
       ]),
       "code as header": zip([[first, npy("{'descr': '<f4', 'shape': exit(), }", new Uint8Array(4))]]),
+      // Of which a careless pattern tries 2^60 divisions.
+      "digits that no comma follows": zip([[first, floats(`(${"1".repeat(60)}x,)`, 27)]]),
       "fewer elements than its shape": zip([[first, floats("(1, 3, 3, 3)", 26)]]),
     };
     const complaints: string[] = [];
@@ -179,6 +181,7 @@ describe("nn.fromChainer", () => {
         "a pickled object: Error: [fromChainer] 'block1_1/conv/W' holds '|O', but only <f2, <f4, <f8 can be read: save it as float32",
         "big-endian: Error: [fromChainer] 'block1_1/conv/W' holds '>f4', but only <f2, <f4, <f8 can be read: save it as float32",
         "code as header: Error: [fromChainer] 'block1_1/conv/W' has a header that NumPy wouldn't write: save it by numpy.savez",
+        "digits that no comma follows: Error: [fromChainer] 'block1_1/conv/W' has a header that NumPy wouldn't write: save it by numpy.savez",
         "fewer elements than its shape: Error: [fromChainer] 'block1_1/conv/W' has 104 bytes, but (1, 3, 3, 3) of <f4 takes 108",
       ]
     `);
