@@ -60,12 +60,12 @@ describe("Winograd's algorithms", () => {
   }
 
   it("are chosen by the fewest products for an image", () => {
-    const names = [32, 31, 16, 15, 9, 8, 7, 6, 5, 4, 3, 2, 1].map(
+    const names = [32, 31, 30, 16, 15, 14, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1].map(
       (extent) => chooseAlgorithm(shape(extent))?.name,
     );
-    expect(names).toEqual(["f4", "f4", "f4", "f4", "f3", "f4", "f4", "f3", "f3", "f4", "f3", "pair", "f2"]);
+    expect(names.join(" ")).toBe("f4 f4 f5 f4 f5 f5 f5 f5 f4 f4 f3 f5 f4 f3 pair f2");
     expect(chooseAlgorithm(shape(4, 0))?.name).toBe("f2");
-    expect(chooseAlgorithm(shape(2, 2))?.name).toBe("f4");
+    expect(chooseAlgorithm(shape(2, 2))?.name).toBe("f4"); // four outputs
   });
 
   it("serve no other window or stride", () => {
