@@ -4,20 +4,27 @@ import type { Gpu } from "wgrad";
 import { Pace } from "../../src/train/pace.ts";
 
 /** Runs steps whose commands are given at once and take the GPU `milliseconds` each; the most that weren't known to be done. */
-async function mostAhead(milliseconds: number, steps: number): Promise<{ ahead: number; fences: number }> {
+async function mostAhead(
+  milliseconds: number,
+  steps: number,
+  breakAfter = steps,
+): Promise<{ ahead: number; fences: number }> {
   let given = 0;
+  let asked = 0;
   let done = 0;
   let fences = 0;
-  const began = performance.now();
+  let free = performance.now();
   const idle = () => {
     fences += 1;
+    free = Math.max(free, performance.now()) + (given - asked) * milliseconds;
+    asked = given;
     const steps = given;
     return new Promise<void>((resolve) => {
       const pass = () => {
         done = steps;
         resolve();
       };
-      setTimeout(pass, began + steps * milliseconds - performance.now());
+      setTimeout(pass, free - performance.now());
     });
   };
   const pace = new Pace({ idle } as Partial<Gpu> as Gpu);
@@ -26,12 +33,17 @@ async function mostAhead(milliseconds: number, steps: number): Promise<{ ahead: 
     given += 1;
     ahead = Math.max(ahead, given - done);
     await pace.step();
+    if (given === breakAfter) await idle();
   }
   return { ahead, fences };
 }
 
 it("is three steps where they're slow", async () => {
   expect((await mostAhead(40, 20)).ahead).toBeLessThanOrEqual(3);
+});
+
+it("is three steps after a break too, in which all was done", async () => {
+  expect((await mostAhead(40, 20, 7)).ahead).toBeLessThanOrEqual(3);
 });
 
 it("is more where they're quick, and a fence serves several", async () => {
