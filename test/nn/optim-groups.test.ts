@@ -84,6 +84,17 @@ describe("parameter groups", () => {
     expect(await run(split, groups)).toEqual(await run(listed, listed));
   });
 
+  it("take the optimiser's settings for what's given as undefined, and AdamW its own", async () => {
+    const [p] = leaves([3]) as [Tensor];
+    const before = await p.data();
+    const undecided: object = { lrScale: undefined, weightDecay: undefined };
+    const optimizer = optim.sgd([{ parameters: [p], ...undecided }], { lr: 0.5, weightDecay: 1 });
+    sum(mul(p, 0)).backward();
+    optimizer.step();
+    expect(await p.data()).toEqual(before.map((value) => value / 2));
+    expect(optim.adamw([p], { ...undecided }).weightDecay).toBe(0.01);
+  });
+
   it("refuses a tensor in two groups and factors that are no factors", () => {
     const [a, b] = leaves([2, 3]) as [Tensor, Tensor];
     expect(() =>

@@ -39,7 +39,7 @@ export function adam(parameters: Parameters, options: AdamOptions = {}): Adam {
  * Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019; `torch.optim.AdamW`.
  */
 export function adamw(parameters: Parameters, options: AdamOptions = {}): Adam {
-  return new Adam("adamw", parameters, { weightDecay: 0.01, ...options });
+  return new Adam("adamw", parameters, { ...options, weightDecay: options.weightDecay ?? 0.01 });
 }
 
 type AdamRule = "adam" | "adamw";

@@ -116,9 +116,8 @@ export abstract class ArenaOptimizer<S extends RuleSettings, K extends string> i
   }
 
   #rowsOf(settings: S): number[] {
-    const { weightDecay } = settings;
-    return this.#arena.groups.flatMap((group) =>
-      this.#rule.coefficients(settings, { lrScale: 1, weightDecay, ...group }),
+    return this.#arena.groups.flatMap(({ lrScale = 1, weightDecay = settings.weightDecay }) =>
+      this.#rule.coefficients(settings, { lrScale, weightDecay }),
     );
   }
 }
