@@ -5,6 +5,7 @@
  * each has a launch of its own. One workgroup adds the sums up and computes the factor, another launch multiplies. The order is fixed.
  */
 import { kernel, wgsl } from "../gpu/kernel.ts";
+import { isNanWgsl } from "./nan.ts";
 
 /** The sums that a gradient of `size` elements leaves. */
 export function squareSumCount(size: number): number {
@@ -27,14 +28,15 @@ export const squareSums = kernel("square_sums", {
     sums[params.first + i] = sum;`,
 });
 
-/** The norm, `sqrt` of the sum of all, and the factor `min(1, most / (norm + 1e-6))`. */
+/** The norm, `sqrt` of the sum of all, and the factor `min(1, most / (norm + 1e-6))`: NaN where the norm is, of which `min` might make 1. */
 export const clipFactor = kernel("clip_factor", {
   read: { sums: "scalar" },
   write: { norm: "scalar", factor: "scalar" },
   params: { count: "u32", most: "f32" },
   workgroupSize: 256,
   groups: () => 1,
-  declarations: "var<workgroup> parts: array<f32, 256>;",
+  declarations: wgsl`${isNanWgsl}
+    var<workgroup> parts: array<f32, 256>;`,
   body: wgsl`
     var sum = scalar(0);
     for (var k = lane; k < params.count; k += 256u) { sum += sums[k]; }
@@ -46,7 +48,7 @@ export const clipFactor = kernel("clip_factor", {
     if (lane == 0u) {
       let length = sqrt(parts[0]);
       norm[0] = length;
-      factor[0] = min(scalar(1), params.most / (length + 1e-6));
+      factor[0] = select(min(scalar(1), params.most / (length + 1e-6)), length, is_nan(length));
     }`,
 });
 

@@ -65,6 +65,19 @@ describe("clipGradNorm", () => {
     expect(await run(true)).toEqual(eager);
   });
 
+  it("leaves no gradient as if nothing was wrong where the norm is no number, as in PyTorch", async () => {
+    const clipped = async (value: number) => {
+      const [p, q] = leaves([2, 1]) as [Tensor, Tensor];
+      sum(mul(p, gpu.tensor([value, 1]))).backward();
+      sum(mul(q, 3)).backward();
+      const norm = await optim.clipGradNorm([p, q], 1).item();
+      return { norm, gradients: (await gradientsOf([p, q])).map((values) => [...values]) };
+    };
+    const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
+    expect(await clipped(nan)).toEqual({ norm: nan, gradients: [[nan, nan], [nan]] });
+    expect(await clipped(infinity)).toEqual({ norm: infinity, gradients: [[nan, 0], [0]] });
+  });
+
   it("says what is wrong", () => {
     const parameters = leaves([2]);
     expect(() => optim.clipGradNorm(parameters, 1)).toThrowErrorMatchingInlineSnapshot(

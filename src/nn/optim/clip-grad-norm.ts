@@ -4,7 +4,8 @@ import { joinRows } from "./ranges.ts";
 
 /**
  * Multiplies all gradients by `min(1, maxNorm / (norm + 1e-6))`, where norm is that of all of them as one vector, on the GPU: nothing is
- * read back, and it may be recorded. Between `backward()` and `step()`. Parameters without a gradient are left out.
+ * read back, and it may be recorded. Between `backward()` and `step()`. Parameters without a gradient are left out. A norm of NaN makes all
+ * gradients NaN, an infinite one those that are finite 0.
  * Source: Pascanu et al., "On the difficulty of training recurrent neural networks", 2013; `torch.nn.utils.clip_grad_norm_`.
  * @param maxNorm above 0; a recording keeps the one it was made with
  * @returns the norm before, `[1]`
