@@ -89,14 +89,16 @@ export class GpuImages {
     this.classNames = typeof classes === "number" ? [] : classes;
     this.synthetic = arrays.synthetic ?? false;
     this.count = Math.min(labels.length, options.limit ?? labels.length);
-    const used = Int32Array.from({ length: this.count }, (_, k) => labels[k] ?? -1);
-    const wrong = used.findIndex((label) => label < 0 || label >= this.classCount);
+    const used = Array.from({ length: this.count }, (_, k) => labels[k] ?? -1);
+    const wrong = used.findIndex(
+      (label) => !(Number.isInteger(label) && label >= 0 && label < this.classCount),
+    );
     if (wrong >= 0) {
       throw new Error(
         `[data] label ${used[wrong]} of image ${wrong} isn't among the ${this.classCount} classes of '${this.name}'`,
       );
     }
-    this.labels = gpu.tensor(used, [this.count], { name: "labels of the data set" }).keep();
+    this.labels = gpu.tensor(Int32Array.from(used), [this.count], { name: "labels of the data set" }).keep();
     const { mean = shape3(shape, 0), std = shape3(shape, 1) } = options;
     const table = normalizationTable(mean, std);
     this.table = gpu.tensor(table, [table.length], { name: "normalization" }).keep();
@@ -153,7 +155,14 @@ function shape3(shape: readonly number[], value: number): number[] {
 
 function check(arrays: ImageArrays, imageBytes: number, options: UploadOptions): void {
   const { images, labels, shape = [32, 32, 3], name = "images" } = arrays;
-  if (imageBytes % 4 !== 0 || imageBytes <= 0) {
+  if (images.BYTES_PER_ELEMENT !== 1)
+    throw new Error("[data] 'images' must be bytes, 0 to 255, as a Uint8Array");
+  if (!shape.every((extent) => Number.isSafeInteger(extent) && extent > 0)) {
+    throw new Error(
+      `[data] 'shape' must be height, width and channels, 1 or more each, but got [${shape.join(", ")}]`,
+    );
+  }
+  if (imageBytes % 4 !== 0) {
     throw new Error(
       `[data] an image must have a multiple of 4 bytes, but [${shape.join(", ")}] has ${imageBytes}; pad its width`,
     );
@@ -174,6 +183,8 @@ function check(arrays: ImageArrays, imageBytes: number, options: UploadOptions):
       throw new Error(`[data] '${key}' must have ${shape[2]} values, one a channel, but has ${list.length}`);
   }
   if (std?.some((value) => !(value > 0))) throw new Error(`[data] 'std' must be positive, but got ${std}`);
+  if (![...(mean ?? []), ...(std ?? [])].every(Number.isFinite))
+    throw new Error(`[data] 'mean' and 'std' must be finite, but are ${mean} and ${std}`);
 }
 
 function upload(

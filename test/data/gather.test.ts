@@ -144,6 +144,21 @@ describe("data sets", () => {
     expect(() => data.fromArrays(gpu, { ...right, labels: [0, 1, 5] })).toThrowErrorMatchingInlineSnapshot(
       `[Error: [data] label 5 of image 2 isn't among the 5 classes of 'images']`,
     );
+    // An Int32Array would make 0 of each.
+    for (const label of [0.5, Number.NaN, 2 ** 32])
+      expect(() => data.fromArrays(gpu, { ...right, labels: [0, 1, label] })).toThrow(
+        `[data] label ${label} of image 2 isn't among the 5 classes of 'images'`,
+      );
+    const floats: unknown = new Float32Array(12);
+    expect(() =>
+      data.fromArrays(gpu, { ...right, images: floats as Uint8Array }),
+    ).toThrowErrorMatchingInlineSnapshot(`[Error: [data] 'images' must be bytes, 0 to 255, as a Uint8Array]`);
+    expect(() => data.fromArrays(gpu, { ...right, shape: [-2, -2, 1] })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [data] 'shape' must be height, width and channels, 1 or more each, but got [-2, -2, 1]]`,
+    );
+    expect(() => data.fromArrays(gpu, right, { mean: [0, Number.NaN] })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [data] 'mean' and 'std' must be finite, but are 0,NaN and undefined]`,
+    );
     expect(() => data.fromArrays(gpu, { ...right, shape: [1, 1, 3] })).toThrowErrorMatchingInlineSnapshot(
       `[Error: [data] an image must have a multiple of 4 bytes, but [1, 1, 3] has 3; pad its width]`,
     );
