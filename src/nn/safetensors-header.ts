@@ -99,12 +99,12 @@ function readEntry(name: string, value: unknown, present: number): Entry {
   if (!isNaturals(shape) || !isNaturals(data_offsets) || data_offsets.length !== 2) {
     throw refusal(
       `'${name}' must have a dtype, a shape and two data_offsets of whole numbers from 0 on, but got ` +
-        `${JSON.stringify(value)?.slice(0, 200)}: ${damaged}`,
+        `${brief(value)}: ${damaged}`,
     );
   }
   if (!isSafetensorsType(dtype)) {
     throw refusal(
-      `'${name}' has the dtype ${JSON.stringify(dtype)}, but ${Object.keys(elementBytes).join(", ")} can be read: save it as one of these`,
+      `'${name}' has the dtype ${brief(dtype)}, but ${Object.keys(elementBytes).join(", ")} can be read: save it as one of these`,
     );
   }
   const [begin = 0, end = 0] = data_offsets;
@@ -135,6 +135,15 @@ function checkCovered(entries: readonly Entry[], present: number): void {
 
 function hole(begin: number, end: number): SafetensorsError {
   return refusal(`bytes ${begin} to ${end} of its data belong to no tensor: ${damaged}`);
+}
+
+/** What came, for a message. Lists in lists a thousand deep, which JSON.parse reads, overflow the stack of JSON.stringify. */
+function brief(value: unknown): string {
+  try {
+    return `${JSON.stringify(value)}`.slice(0, 200);
+  } catch {
+    return "lists in lists without end";
+  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

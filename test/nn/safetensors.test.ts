@@ -87,6 +87,12 @@ describe("encodeSafetensors", () => {
     expect(write({ w: { shape: [2, 3], data: one.data } })).toThrowErrorMatchingInlineSnapshot(
       `[SafetensorsError: [safetensors] 'w' [2, 3] must have 6 elements, but got 1]`,
     );
+    const doubles: unknown = new Float64Array(1);
+    expect(
+      write({ w: { shape: [1], data: doubles as Float32Array<ArrayBuffer> } }),
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[SafetensorsError: [safetensors] 'w' must be a Float32Array, Int32Array, Uint32Array or Uint8Array: convert its data to one]`,
+    );
     expect(write({ __metadata__: one })).toThrowErrorMatchingInlineSnapshot(
       `[SafetensorsError: [safetensors] no tensor can be named '__metadata__': the format has that for metadata]`,
     );
@@ -230,6 +236,10 @@ describe("decodeSafetensors", () => {
     ["null as metadata", fileOf({ __metadata__: null })],
     ["a dtype that isn't read", fileOf({ w: tensor("F8_E4M3", [1], [0, 1]) }, [1])],
     ["toString as dtype", fileOf({ w: tensor("toString", [1], [0, 1]) }, [1])],
+    [
+      "lists in lists",
+      fileOf(`{"w":{"dtype":"U8","shape":${"[".repeat(20_000)}${"]".repeat(20_000)},"data_offsets":[0,0]}}`),
+    ],
     ["a tensor that's null", fileOf({ w: null })],
     ["an I64 of 2^40", fileOf({ w: tensor("I64", [1], [0, 8]) }, bytesOf(BigInt64Array.of(2n ** 40n)))],
   ];
@@ -270,6 +280,7 @@ describe("decodeSafetensors", () => {
         "null as metadata: [safetensors] '__metadata__' must map strings to strings: write the file again, others as strings",
         "a dtype that isn't read: [safetensors] 'w' has the dtype "F8_E4M3", but U64, I64, F64, F32, U32, I32, BF16, F16, U16, I16, I8, U8, BOOL can be read: save it as one of these",
         "toString as dtype: [safetensors] 'w' has the dtype "toString", but U64, I64, F64, F32, U32, I32, BF16, F16, U16, I16, I8, U8, BOOL can be read: save it as one of these",
+        "lists in lists: [safetensors] 'w' must have a dtype, a shape and two data_offsets of whole numbers from 0 on, but got lists in lists without end: the file is damaged or wasn't written whole; get it again",
         "a tensor that's null: [safetensors] 'w' must have a dtype, a shape and two data_offsets of whole numbers from 0 on, but got null: the file is damaged or wasn't written whole; get it again",
         "an I64 of 2^40: [safetensors] 'w' holds 1099511627776 at element 0, which 32 bits can't hold: save it as F32 or I32",
       ]
