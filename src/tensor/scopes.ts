@@ -12,7 +12,8 @@ export class ScopeStack {
   /** Lets a new tensor live as long as another one: a gradient goes with its leaf, whichever scope computed it. */
   tie(claim: Claim, owner: Claim): void {
     this.#stack.at(-1)?.delete(claim);
-    this.#stack.find((scope) => scope.has(owner))?.add(claim);
+    if (owner.kept) claim.kept = true;
+    else this.#stack.find((scope) => scope.has(owner))?.add(claim);
   }
 
   /** Runs `fn` and frees what was made in it, save kept tensors and those that its result holds (also in arrays and objects). */

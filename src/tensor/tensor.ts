@@ -179,9 +179,10 @@ export class Tensor implements BufferView {
     runBackward(this, options);
   }
 
-  /** Marks it to survive `backward()` and scopes. */
+  /** Marks it to survive `backward()` and scopes, with its gradient. */
   keep(): this {
     this.claim.kept = true;
+    this.grad?.keep();
     return this;
   }
 

@@ -51,6 +51,23 @@ describe("gpu.scope", () => {
     expect([...((await x.grad?.data()) ?? [])]).toEqual([2, 4]);
   });
 
+  it("keeps the gradient of a leaf that keep() marked, before or after backward()", async () => {
+    const leaves: Tensor[] = [];
+    gpu.scope(() => {
+      for (const isKeptBefore of [true, false]) {
+        const x = gpu.tensor([1, 2], [2], { requiresGrad: true });
+        if (isKeptBefore) x.keep();
+        sum(mul(x, x)).backward();
+        leaves.push(x.keep());
+      }
+    });
+    for (const x of leaves) {
+      expect([...((await x.grad?.data()) ?? [])]).toEqual([2, 4]);
+      sum(mul(x, 3)).backward({ accumulate: true });
+      expect([...((await x.grad?.data()) ?? [])]).toEqual([5, 7]);
+    }
+  });
+
   it("frees what was made before its function threw", () => {
     let made: Tensor | undefined;
     const failing = () =>
