@@ -130,9 +130,11 @@ export class Device {
         return fn(trace);
       });
       this.#trace = undefined;
+      if (!strict) undo(trace);
       return { trace, result };
     } catch (error) {
       this.#trace = undefined;
+      undo(trace);
       this.settle(trace);
       this.releaseDeferred(trace);
       throw error;
@@ -280,4 +282,9 @@ export class Device {
     this.#compileError = undefined;
     return message;
   }
+}
+
+/** Takes back what a traced function did on the host: none of its commands ran. */
+function undo(trace: Trace): void {
+  for (const step of trace.undo.splice(0)) step();
 }

@@ -48,6 +48,10 @@ export class Trace implements Sink {
   readonly released: GpuBuffer[] = [];
   /** What the host does at each replay, in order. */
   readonly effects: (() => void)[] = [];
+  /** What takes back what the host did, where no replay follows. */
+  readonly undo: (() => void)[] = [];
+  /** Leaves to whose gradients something was added. */
+  readonly accumulated = new Set<BufferView>();
   /** Whether what the trace took for granted still holds. */
   readonly assumptions: (() => boolean)[] = [];
   /** Where the memory from before lay that the commands use. */

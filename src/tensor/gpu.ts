@@ -212,8 +212,13 @@ export class Gpu {
   gradientOf(x: Tensor): Tensor {
     if (!x.grad) {
       const storage = x.gradientHome ?? this.#allocate(x.shape, `gradient of ${x}`);
-      x.grad = new Tensor(this, storage, x.shape, "f32", { name: x.name === "" ? "" : `${x.name}.grad` });
-      this.scopes.tie(x.grad.claim, x.claim);
+      const made = new Tensor(this, storage, x.shape, "f32", { name: x.name === "" ? "" : `${x.name}.grad` });
+      x.grad = made;
+      this.scopes.tie(made.claim, x.claim);
+      this.device.tracing?.undo.push(() => {
+        x.grad = null;
+        made.claim.release("the end of a trace");
+      });
     }
     const { grad } = x;
     this.device.tracing?.effects.push(() => {

@@ -1,6 +1,6 @@
 /** A step that was precompiled computes what it computes without. */
 import { expect, it } from "vitest";
-import { createGpu, matmul, type Tensor } from "wgrad";
+import { createGpu, matmul, mul, sum, type Tensor } from "wgrad";
 import { gpu } from "../support/gpu.ts";
 
 // A Gpu of its own, on the same device: nothing was computed on it yet.
@@ -17,4 +17,15 @@ it("leaves the first backward() its gradient, though the step was traced before"
   await fresh.precompile(step);
   expect(await step().data()).toEqual(new Float32Array([31]));
   expect(await weight.grad?.data()).toEqual(new Float32Array([5, 7]));
+});
+
+it("leaves no gradient behind to which the first backward() would add", async () => {
+  const weight = fresh.tensor([2, 3], [2], { requiresGrad: true });
+  const step = () => sum(mul(weight, weight)).backward({ accumulate: true });
+  await fresh.precompile(step);
+  expect(weight.grad).toBeNull();
+  step();
+  expect(await weight.grad?.data()).toEqual(new Float32Array([4, 6]));
+  step();
+  expect(await weight.grad?.data()).toEqual(new Float32Array([8, 12]));
 });
