@@ -36,6 +36,15 @@ export function keyOf(value: unknown): string {
   return Object.is(value, -0) ? "-0" : `${typeof value} ${String(value)}`;
 }
 
+/** Which inputs are one tensor with a gradient: that's the sum over its places. */
+export function sharingOf(inputs: readonly Input[]): string {
+  return inputs
+    .map((input, k) =>
+      needsGradient(input) && inputs.indexOf(input) < k ? ` ${k}=${inputs.indexOf(input)}` : "",
+    )
+    .join("");
+}
+
 /** A value with its tensors and typed arrays, also in arrays and plain objects, replaced. */
 export function mapInputs(value: unknown, replace: (input: Input) => unknown): unknown {
   if (value instanceof Tensor || isHostArray(value)) return replace(value);
@@ -59,9 +68,11 @@ export class InputTensors {
 
   constructor(gpu: Gpu, args: readonly unknown[]) {
     const tensors: Tensor[] = [];
+    const copies = new Map<Input, Tensor>();
     this.args = args.map((arg) =>
       mapInputs(arg, (input) => {
-        const tensor = makeTensor(gpu, input);
+        const tensor = copies.get(input) ?? makeTensor(gpu, input);
+        if (needsGradient(input)) copies.set(input, tensor);
         tensors.push(tensor);
         return tensor;
       }),
@@ -87,6 +98,15 @@ export class InputTensors {
     );
   }
 
+  /** @throws Error if `fn` added to the gradient of one, which would be another copy's */
+  refuseAccumulated(leaves: ReadonlySet<unknown>): void {
+    const accumulated = this.tensors.find((tensor) => leaves.has(tensor));
+    if (!accumulated) return;
+    throw new Error(
+      `[record] 'fn' accumulates the gradient of its argument ${accumulated}, which is a copy; use the tensor from outside of 'fn' instead`,
+    );
+  }
+
   release(): void {
     for (const tensor of this.tensors) {
       tensor.grad?.claim.release("record");
@@ -104,6 +124,10 @@ function makeTensor(gpu: Gpu, input: Input): Tensor {
   tensor.name = input.name;
   tensor.requiresGrad = input.requiresGrad;
   return tensor;
+}
+
+function needsGradient(input: Input): boolean {
+  return input instanceof Tensor && input.requiresGrad;
 }
 
 function check(gpu: Gpu, tensor: Tensor): void {

@@ -6,7 +6,7 @@
  */
 import { Recording } from "../gpu/recording.ts";
 import type { Gpu } from "./gpu.ts";
-import { InputTensors, keyOf, listInputs, mapInputs } from "./record-arguments.ts";
+import { InputTensors, keyOf, listInputs, mapInputs, sharingOf } from "./record-arguments.ts";
 import { type Spectator, spectator } from "./spectator.ts";
 import { gradientsEnabled } from "./tape.ts";
 import { type HostArray, Tensor } from "./tensor.ts";
@@ -73,7 +73,7 @@ export function recordStep<A extends readonly unknown[], R>(
       );
     }
     const inputs = listInputs(gpu, args);
-    const key = `${gradientsEnabled()} ${keyOf(args)}`;
+    const key = `${gradientsEnabled()} ${keyOf(args)}${sharingOf(inputs)}`;
     dropStale(entries);
     let entry = entries.find((known) => known.key === key && known.recording.fits);
     // A profile wants to see the function run.
@@ -130,6 +130,7 @@ function trace<A extends readonly unknown[], R>(
       );
       const own = new Set(views.map((view) => view.keep()));
       inputs.refuseOverwritten();
+      inputs.refuseAccumulated(commands.accumulated);
       const used = uses.inTrace(commands);
       refuseReplacing(used);
       return { result, own, held: used };

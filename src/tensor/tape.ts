@@ -314,10 +314,13 @@ class PendingGradients implements GradientSink {
 
   #intoLeaf(x: Tensor, launch: (dx: Tensor) => void): void {
     const { grad: before } = x;
-    if (this.#accumulate && !this.#reached.has(x))
+    if (this.#accumulate && !this.#reached.has(x)) {
       x.device.tracing?.assumptions.push(() => x.grad === before);
+      x.device.tracing?.accumulated.add(x);
+    }
     const adds = this.#reached.has(x) || (this.#accumulate && x.grad !== null);
     this.#reached.add(x);
+    if (!adds && x.grad?.isReleased) x.grad = null;
     const grad = x.gpu.gradientOf(x);
     grad.storage.version += 1;
     if (adds) {

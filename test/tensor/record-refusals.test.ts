@@ -49,6 +49,22 @@ it("refuses what a replay wouldn't repeat", () => {
   expect(optimizer.lr).toBe(1);
 });
 
+it("leaves leaves without a gradient where 'fn' threw after backward()", () => {
+  const weight = gpu.tensor([1], [1], { requiresGrad: true });
+  const failing = () => {
+    sum(weight).backward();
+    throw new Error("after backward()");
+  };
+  expect(message(failing)).toBe("after backward()");
+  expect(weight.grad).toBeNull();
+});
+
+it("refuses to accumulate in a gradient of an argument", () => {
+  const weight = gpu.tensor([1], [1], { requiresGrad: true, name: "w" });
+  const step = gpu.record((w: Tensor) => sum(mul(w, w)).backward({ accumulate: true }));
+  expect(() => step(weight)).toThrowErrorMatchingInlineSnapshot(`[Error: [record] 'fn' accumulates the gradient of its argument 'w' [1], which is a copy; use the tensor from outside of 'fn' instead]`);
+});
+
 it("refuses arguments that it can't copy", () => {
   const w = gpu.tensor([1, 2], [1, 2], { requiresGrad: true });
   const step = gpu.record((..._: unknown[]) => 0);

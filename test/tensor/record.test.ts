@@ -152,6 +152,34 @@ describe("arguments and results", () => {
     }
   });
 
+  it("gives an argument that stands in several places the sum of their gradients", async () => {
+    const [x, y] = [2, 5].map((value) => gpu.tensor([value], [1], { requiresGrad: true })) as [
+      Tensor,
+      Tensor,
+    ];
+    const step = gpu.record((a: Tensor, { b }: { b: Tensor }) => sum(mul(a, mul(b, b))).backward());
+    step(x, { b: x });
+    expect([...((await x.grad?.data()) ?? [])]).toEqual([12]);
+    step(x, { b: y });
+    expect([...((await x.grad?.data()) ?? [])]).toEqual([25]);
+    expect([...((await y.grad?.data()) ?? [])]).toEqual([20]);
+    step(y, { b: y });
+    expect([...((await y.grad?.data()) ?? [])]).toEqual([75]);
+  });
+
+  it("gives an argument an eager gradient after the recording's was released", async () => {
+    const [x, y] = [2, 5].map((value) => gpu.tensor([value], [1], { requiresGrad: true })) as [
+      Tensor,
+      Tensor,
+    ];
+    const square = (a: Tensor) => sum(mul(a, a)).backward();
+    const step = gpu.record(square);
+    step(x);
+    step(y);
+    square(x);
+    expect([...((await x.grad?.data()) ?? [])]).toEqual([4]);
+  });
+
   it("keeps the newest result, also as an argument and inside a scope; reading an older one throws", async () => {
     const twice = gpu.record((x: Tensor) => ({ y: mul(x, gpu.full([1], 2)) }));
     let { y } = gpu.scope(() => twice(Float32Array.of(1)));
