@@ -115,6 +115,7 @@ class Session {
       throw this.#withLastSnapshot(error);
     }
     screen.end();
+    if (result.finished && seconds.length === 0) this.#showTable(start);
     if (!result.finished) {
       const name = `snapshot_iter_${result.state.iteration}.wgrad`;
       const file = await this.#save(name, result.state).catch((error) => {

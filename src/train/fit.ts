@@ -84,7 +84,7 @@ export interface FitOptions {
 }
 
 /** What the loop needs of an optimiser. */
-export type FitOptimizer = Pick<Optimizer, "lr" | "step" | "advance">;
+export type FitOptimizer = Pick<Optimizer, "lr" | "step" | "advance" | "rehearse">;
 
 /** Seconds that the two parts of an epoch took. */
 export interface EpochSeconds {

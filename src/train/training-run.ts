@@ -31,6 +31,7 @@ export class TrainingRun {
   readonly #log: LogEntry[];
   readonly #began = performance.now();
   readonly #elapsedBefore: number;
+  #isPrepared = false;
   #untilProfile = 3;
   #iteration: number;
   #epochSeconds: number;
@@ -70,19 +71,27 @@ export class TrainingRun {
   }
 
   async #run(): Promise<FitResult> {
-    const { signal, epochs, stopWhen } = this.#options;
-    if (!signal?.aborted) {
-      const need = this.#requireMemory();
-      this.#options.onMemory?.(need);
-      await this.#precompile();
-    }
+    const { signal, stopWhen } = this.#options;
     for (;;) {
       if (signal?.aborted) return { finished: false, stoppedEarly: false, state: await this.#state() };
-      const isThrough = this.#batches.epoch >= epochs;
       if (this.#unreported) await this.#report();
-      else if (!isThrough && !stopWhen?.(this.#log)) await this.#trainUntilReport();
-      else return { finished: true, stoppedEarly: !isThrough, state: await this.#state() };
+      else if (!this.#isThrough && !stopWhen?.(this.#log)) await this.#trainUntilReport();
+      else return { finished: true, stoppedEarly: !this.#isThrough, state: await this.#state() };
     }
+  }
+
+  /** Whether no step is left. */
+  get #isThrough(): boolean {
+    return this.#batches.epoch >= this.#options.epochs;
+  }
+
+  /** Before the first work, if there is any: a resumed run may be at its end. */
+  async #prepare(): Promise<void> {
+    if (this.#isPrepared) return;
+    this.#isPrepared = true;
+    const need = this.#requireMemory();
+    this.#options.onMemory?.(need);
+    await this.#precompile();
   }
 
   async #precompile(): Promise<void> {
@@ -91,7 +100,10 @@ export class TrainingRun {
     // The last batch of a validation may be smaller, and small ones have convolutions of their own.
     const sizes = new Set([pass.size, test.count % pass.size || pass.size]);
     const everything = () => {
-      this.#step(this.#options.onGraph);
+      if (!this.#isThrough) {
+        this.#step(this.#options.onGraph);
+        this.#optimizer.rehearse?.();
+      }
       for (const size of sizes) evaluationStep(this.#validated, pass.gather(size), this.#metrics);
     };
     await train.gpu.precompile(everything, this.#options.onCompile);
@@ -158,6 +170,7 @@ export class TrainingRun {
   /** Steps to the end of the epoch, or to the stop. */
   async #trainUntilReport(): Promise<void> {
     const { signal, schedule, metricsEvery = 100 } = this.#options;
+    await this.#prepare();
     const epoch = this.#batches.epoch;
     const began = performance.now();
     let looked = began;
@@ -223,6 +236,7 @@ export class TrainingRun {
   /** Validates and logs the epoch that ended, unless stopped. */
   async #report(): Promise<void> {
     const { signal, onProgress, onEpoch } = this.#options;
+    await this.#prepare();
     const began = performance.now();
     let validation: MetricsResult;
     try {

@@ -173,6 +173,8 @@ describe("training", () => {
     const again = await cifar100(start);
     expect(again.status).toBe(0);
     expect(again.stdout).toContain("has all 7 epochs already");
+    expect(again.stdout).toMatch(/^7 +\d/m);
+    expect(again.stdout).not.toContain("compiling");
     const other = await cifar100([...start, "-b", "8"]);
     expect(other.status).toBe(2);
     expect(complaint(other)).toEqual([

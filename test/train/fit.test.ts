@@ -180,30 +180,6 @@ describe("fit", () => {
     expect(await outcome(true)).toEqual(await outcome(false));
   });
 
-  it("compiles every kernel before the first step, also those of validation's smaller last batch", async () => {
-    const fresh = await createGpu({ device: gpu.device.raw });
-    const { train: images, test } = await data.cifar100(fresh, source);
-    const model = nn.vgg(fresh, { width: 1 / 8 });
-    const optimizer = optim.sgd(model.parameters(), { lr: 0.01, momentum: 0.9 });
-    const { pipelines } = fresh.device;
-    let atFirstStep = 0;
-    await train.fit(
-      model,
-      optimizer,
-      { train: images, test },
-      {
-        epochs: 2,
-        batch: 14, // of 20 images, 6 are left
-        schedule,
-        onProgress: () => {
-          atFirstStep ||= pipelines.size;
-        },
-      },
-    );
-    expect(atFirstStep).toBeGreaterThan(20);
-    expect(pipelines.size).toBe(atFirstStep);
-  });
-
   it("reports kernels, steps and validation", async () => {
     const { model, optimizer } = makeRun();
     const seen: string[] = [];

@@ -52,6 +52,15 @@ export abstract class CopyingOptimizer implements Optimizer {
     this.#inner.advance?.(progress);
   }
 
+  /** Does nothing but in `gpu.precompile`. */
+  rehearse(): void {
+    this.#inner.rehearse?.();
+    if (this.gpu.device.tracing?.strict === false) this.outsideOfStep();
+  }
+
+  /** The launches that aren't part of `step()`. */
+  protected abstract outsideOfStep(): void;
+
   /** The inner optimiser's, and the copies. */
   stateDict(): OptimizerState {
     const { settings, tensors } = this.#inner.stateDict();

@@ -65,9 +65,12 @@ export class Ema extends CopyingOptimizer {
   }
 
   #swap(): void {
-    const { device } = this.gpu;
-    device.refuseWhileRecording("ema", "average outside of the recorded step");
-    for (const { views, n } of this.takeRanges()) swapValues(device, { ...views, n });
+    this.gpu.device.refuseWhileRecording("ema", "average outside of the recorded step");
+    this.outsideOfStep();
     this.#isSwapped = !this.#isSwapped;
+  }
+
+  protected override outsideOfStep(): void {
+    for (const { views, n } of this.takeRanges()) swapValues(this.gpu.device, { ...views, n });
   }
 }

@@ -80,8 +80,12 @@ export class Lookahead extends CopyingOptimizer {
   #synchronise(part: number): void {
     if (!(part >= 0 && part <= 1))
       throw new Error(`[lookahead] 'decay' must return from 0 to 1, but returned ${1 - part}`);
+    this.#weight.write([part]);
+    this.outsideOfStep();
+  }
+
+  protected override outsideOfStep(): void {
     const weight = this.#weight;
-    weight.write([part]);
     for (const { views, n } of this.takeRanges()) lookaheadSync(this.gpu.device, { ...views, weight, n });
   }
 }

@@ -29,6 +29,8 @@ export interface Optimizer {
    * @param progress steps done / steps in all, above 0 and at most 1
    */
   advance?(progress: number): void;
+  /** Gives the commands that it gives outside of `step()`: for `gpu.precompile`, which executes none. */
+  rehearse?(): void;
   /** Its settings, and the tensors that it keeps: live ones, not copies. */
   stateDict(): OptimizerState;
   /** @throws Error that says what doesn't fit; then nothing was changed */
