@@ -47,6 +47,8 @@ export interface FitOptions {
   readonly augment?: Augmentation | undefined;
   /** Of the training loss, not of the validation's; 0 by default. See `softmaxCrossEntropy`. */
   readonly labelSmoothing?: number | undefined;
+  /** The norm above which the gradients of all parameters, as one vector, are scaled down to it before each step. See `optim.clipGradNorm`. */
+  readonly clipNorm?: number | undefined;
   /** Stops after the step under way; `fit` returns the state to go on from. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -84,7 +86,7 @@ export interface FitOptions {
 }
 
 /** What the loop needs of an optimiser. */
-export type FitOptimizer = Pick<Optimizer, "lr" | "step" | "advance" | "rehearse">;
+export type FitOptimizer = Pick<Optimizer, "lr" | "parameters" | "step" | "advance" | "rehearse">;
 
 /** Seconds that the two parts of an epoch took. */
 export interface EpochSeconds {

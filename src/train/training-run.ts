@@ -6,6 +6,7 @@
  * anywhere goes on with the bits that it would have had.
  */
 import type { Batch, DataSet } from "../data/gpu-images.ts";
+import { clipGradNorm } from "../nn/optim/clip-grad-norm.ts";
 import { Metrics, type MetricsResult } from "../tensor/ops/metrics.ts";
 import { softmaxCrossEntropy } from "../tensor/ops/softmax-cross-entropy.ts";
 import type { RecordedStep } from "../tensor/record.ts";
@@ -40,9 +41,11 @@ export class TrainingRun {
   #failure: unknown;
 
   constructor(model: Classifier, optimizer: FitOptimizer, set: DataSet, options: FitOptions) {
-    const { start, epochs, augment, seed = 0 } = options;
+    const { start, epochs, augment, clipNorm, seed = 0 } = options;
     if (!Number.isSafeInteger(epochs) || epochs < 1)
       throw new Error(`[fit] 'epochs' must be a positive integer, but got ${epochs}`);
+    if (clipNorm !== undefined && !(clipNorm > 0))
+      throw new Error(`[fit] 'clipNorm' must be above 0, but got ${clipNorm}; leave it out to clip nothing`);
     this.#model = model;
     this.#optimizer = optimizer;
     this.#set = set;
@@ -154,11 +157,12 @@ export class TrainingRun {
 
   #learn({ images, labels }: Batch, onLoss?: (loss: Tensor) => void): void {
     const logits = this.#model.forward(images, { training: true });
-    const { labelSmoothing = 0 } = this.#options;
+    const { labelSmoothing = 0, clipNorm } = this.#options;
     const loss = softmaxCrossEntropy(logits, labels, { labelSmoothing });
     this.#metrics.add(loss, logits, labels);
     onLoss?.(loss);
     loss.backward();
+    if (clipNorm !== undefined) clipGradNorm(this.#optimizer.parameters, clipNorm);
     this.#optimizer.step();
   }
 

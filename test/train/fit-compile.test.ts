@@ -34,6 +34,7 @@ describe("every kernel is compiled before the first step", () => {
       epochs: 2,
       batch: 14, // of validation's 20 images, 6 are left
       schedule: optim.stepDecay({ lr: 0.01, every: 1 }),
+      clipNorm: 1,
       onProgress: () => {
         atFirstStep ||= pipelines.size;
       },

@@ -1,6 +1,6 @@
 /** What a modern recipe asks of `fit`: a rate for each step, label smoothing, augmentation, an optimiser that looks ahead. */
 import { describe, expect, it } from "vitest";
-import { data, nn, optim, train } from "wgrad";
+import { data, nn, optim, type Tensor, train } from "wgrad";
 import { gpu } from "../support/gpu.ts";
 import { withoutTimes } from "../support/log.ts";
 
@@ -84,6 +84,7 @@ function sameBits(a: train.SnapshotArray, b: train.SnapshotArray): boolean {
 describe("fit", () => {
   /** An optimiser that does nothing but remember. */
   class Witness {
+    readonly parameters = [];
     readonly rates: number[] = [];
     readonly progress: number[] = [];
     lr = Number.NaN;
@@ -122,5 +123,44 @@ describe("fit", () => {
     expect(smooth?.["main/accuracy"]).toBe(plain?.["main/accuracy"]);
     expect(smooth?.["main/loss"]).not.toBe(plain?.["main/loss"]);
     await expect(losses(2)).rejects.toThrow(/'labelSmoothing' must lie in 0 to 1, but got 2/);
+  });
+
+  describe("with clipNorm", () => {
+    const train1 = async (clipNorm?: number, eager?: boolean) => {
+      const model = nn.vgg(gpu, { width: 1 / 16, seed: 3 });
+      const parameters = model.parameters();
+      const before = await valuesOf(parameters);
+      const { state } = await train.fit(model, optim.sgd(parameters, { lr: 1 }), set, {
+        ...{ epochs: 1, batch: 50, clipNorm, eager },
+      });
+      const after = await valuesOf(parameters);
+      const squares = after.map((value, k) => (value - (before[k] ?? 0)) ** 2);
+      return {
+        after,
+        loss: state.log[0]?.["main/loss"],
+        length: Math.sqrt(squares.reduce((a, b) => a + b, 0)),
+      };
+    };
+    const valuesOf = async (tensors: readonly Tensor[]) =>
+      (await Promise.all(tensors.map((tensor) => tensor.data()))).flatMap((values) => [...values]);
+
+    it.each([false, true])("a step at rate 1 is that long at most, eager: %s", async (eager) => {
+      const free = await train1(undefined, eager);
+      expect(free.length).toBeGreaterThan(0.5);
+      const clipped = await train1(0.25, eager);
+      expect(clipped.loss).toBe(free.loss);
+      expect(Math.abs(clipped.length / 0.25 - 1)).toBeLessThan(1e-4);
+      expect((await train1(1e3, eager)).after).toEqual(free.after);
+    });
+
+    it("a step has the same bits eager and recorded", async () => {
+      expect(await train1(0.25, true)).toEqual(await train1(0.25, false));
+    });
+
+    it.each([0, -1, Number.NaN])("%s is refused", async (clipNorm) => {
+      await expect(train1(clipNorm)).rejects.toThrow(
+        `[fit] 'clipNorm' must be above 0, but got ${clipNorm}; leave it out to clip nothing`,
+      );
+    });
   });
 });
