@@ -49,13 +49,15 @@ export function sizeClass(bytes: number): number {
   return Math.ceil(bytes / step) * step;
 }
 
+/** Of the next buffer, whichever pool makes it: caches of one device mustn't take another's buffer for one of its own. */
+let nextId = 1;
+
 export class BufferPool {
   #free = new Map<number, GpuBuffer[]>();
   #buffers = 0;
   #bytes = 0;
   #freeBytes = 0;
   #pins = new Map<GpuBuffer, { count: number; released: boolean }>();
-  #nextId = 1;
   /** What waits for being destroyed, while commands that use it may not have been executed. */
   #held: GpuBuffer[] | undefined;
   /** The buffers in use, and for what. */
@@ -97,7 +99,7 @@ export class BufferPool {
     this.#buffers += 1;
     this.#bytes += size;
     const raw = this.#device.createBuffer({ size, usage, label: `${label} ${size}` });
-    return this.#took({ raw, id: this.#nextId++, size }, purpose);
+    return this.#took({ raw, id: nextId++, size }, purpose);
   }
 
   /** Frees a buffer that isn't used any more. Only after a flush. */

@@ -110,7 +110,7 @@ export function kernel<
 
   const launch = (device: Device, args: Arguments<R, W, U, P>): void => {
     const values: Readonly<Record<string, unknown>> = args;
-    const views = bindings.map(({ name }) => asView(label, name, values[name]));
+    const views = bindings.map(({ name }) => asView(device, label, name, values[name]));
     const elements = spec.groups ? 0 : (spec.threads?.(args) ?? asNumber(label, "n", values.n));
     const per_lane = spec.elementwise && device.info.isSoftware ? Math.ceil(elements / softwareLanes) : 1;
     const lanes = Math.ceil(elements / (stripWidth * per_lane)) * stripWidth;
@@ -220,8 +220,12 @@ function asNumber(label: string, name: string, value: unknown): number {
   throw new Error(`[${label}] parameter '${name}' must be a number, but got ${String(value)}`);
 }
 
-function asView(label: string, name: string, value: unknown): BufferView {
-  if (typeof value === "object" && value !== null && "buffer" in value && "byteOffset" in value)
-    return value as BufferView;
+function asView(device: Device, label: string, name: string, value: unknown): BufferView {
+  if (typeof value === "object" && value !== null && "buffer" in value && "byteOffset" in value) {
+    if (!("device" in value) || value.device === device) return value as BufferView;
+    throw new Error(
+      `[${label}] '${name}', ${value}, is on another GPU than the rest; move it there: gpu.tensor(await x.data(), x.shape)`,
+    );
+  }
   throw new Error(`[${label}] binding '${name}' must be a buffer view, but got ${String(value)}`);
 }
