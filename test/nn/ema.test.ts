@@ -26,7 +26,7 @@ describe("ema", () => {
     const before = await p.data();
     expect(largestError(before, live)).toBeLessThan(8 * 2 ** -24);
     const inside = await optimizer.averaged(async () => {
-      expect(() => optimizer.step()).toThrowErrorMatchingInlineSnapshot(
+      expect(step).toThrowErrorMatchingInlineSnapshot(
         `[Error: [ema] step() would train the average; wait for averaged() to end before]`,
       );
       await expect(optimizer.averaged(() => 1)).rejects.toThrow(/runs already/);

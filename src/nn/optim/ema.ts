@@ -45,6 +45,7 @@ export class Ema extends CopyingOptimizer {
   override step(): void {
     if (this.#isSwapped)
       throw new Error("[ema] step() would train the average; wait for averaged() to end before");
+    this.gpu.device.tracing?.assumptions.push(() => !this.#isSwapped);
     super.step();
     const weight = this.#weight;
     for (const { views, n } of this.takeRanges()) averageUpdate(this.gpu.device, { ...views, weight, n });
