@@ -93,9 +93,12 @@ export class Tensor implements BufferView {
     abandoned.register(this, this.claim);
     gpu.scopes.add(this.claim);
     spectator.now?.made(this);
-    if (this.#requiresGrad && dtype !== "f32") {
-      throw new Error(`[tensor] only f32 tensors have gradients, but ${this} is ${dtype}`);
-    }
+    if (this.#requiresGrad) this.#requireFloat();
+  }
+
+  #requireFloat(): void {
+    if (this.dtype !== "f32")
+      throw new Error(`[requiresGrad] only f32 tensors have gradients, but ${this} is ${this.dtype}`);
   }
 
   get requiresGrad(): boolean {
@@ -105,6 +108,7 @@ export class Tensor implements BufferView {
   set requiresGrad(value: boolean) {
     if (this.entry)
       throw new Error(`[requiresGrad] ${this} is the result of '${this.entry.op}'; use detach()`);
+    if (value) this.#requireFloat();
     this.#requiresGrad = value;
   }
 

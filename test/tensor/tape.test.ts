@@ -137,8 +137,13 @@ describe("errors", () => {
     expect(() =>
       gpu.tensor(new Int32Array(2), [2], { requiresGrad: true }),
     ).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [tensor] only f32 tensors have gradients, but tensor [2] is i32]`,
+      `[Error: [requiresGrad] only f32 tensors have gradients, but tensor [2] is i32]`,
     );
+    const counts = gpu.tensor(new Int32Array(2));
+    expect(() => {
+      counts.requiresGrad = true;
+    }).toThrow(/only f32 tensors have gradients/);
+    expect(counts.requiresGrad).toBe(false);
   });
   it("before anything is computed: gradients stay as they were", async () => {
     const x = leaf([1, 2], "x");
