@@ -89,6 +89,17 @@ export class InputTensors {
     });
   }
 
+  /** A result with copies of what lies in the inputs' memory, which the next call overwrites while it may be copied in. */
+  copyOut(result: unknown): unknown {
+    const own = new Set(this.tensors.map(({ storage }) => storage));
+    return mapInputs(result, (value) => {
+      if (!(value instanceof Tensor && own.has(value.storage))) return value;
+      const copy = value.gpu.empty(value.shape, value.dtype);
+      value.device.stream.copy(value, copy);
+      return copy;
+    });
+  }
+
   /** @throws Error if `fn` wrote to one: that would be lost, since it's a copy */
   refuseOverwritten(): void {
     const overwritten = this.tensors.find((tensor) => tensor.storage.version > 0);

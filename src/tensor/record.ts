@@ -124,7 +124,7 @@ function trace<A extends readonly unknown[], R>(
       const views: Tensor[] = [];
       const { result, uses } = watchDuring(() =>
         gpu.scope(() => {
-          const result = runSynchronously(fn, inputs.args as A);
+          const result = inputs.copyOut(runSynchronously(fn, inputs.args as A)) as R;
           return withViews(result, ({ serial }) => serial >= made, views);
         }),
       );

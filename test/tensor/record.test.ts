@@ -1,6 +1,7 @@
 /** Recorded steps: the bits of eager ones, their arguments and results, and their memory. */
 import { describe, expect, it } from "vitest";
 import {
+  add,
   createGpu,
   matmul,
   mul,
@@ -178,6 +179,19 @@ describe("arguments and results", () => {
     step(y);
     square(x);
     expect([...((await x.grad?.data()) ?? [])]).toEqual([4]);
+  });
+
+  it("takes a returned argument as another one of the next call", async () => {
+    const step = gpu.record((a: Tensor, b: Tensor) => ({ sum: add(a, b), last: a }));
+    let { sum: a, last: b } = { sum: gpu.tensor([1]), last: gpu.tensor([0]) };
+    const fibonacci: number[] = [];
+    for (let k = 0; k < 7; k++) {
+      ({ sum: a, last: b } = step(a, b));
+      fibonacci.push(await b.item(), await a.item());
+    }
+    expect(fibonacci).toEqual([1, 1, 1, 2, 2, 3, 3, 5, 5, 8, 8, 13, 13, 21]);
+    const same = gpu.record((x: Tensor) => x);
+    expect(await same(same(gpu.tensor([7]))).item()).toBe(7);
   });
 
   it("keeps the newest result, also as an argument and inside a scope; reading an older one throws", async () => {
