@@ -65,6 +65,21 @@ describe("clipGradNorm", () => {
     expect(await run(true)).toEqual(eager);
   });
 
+  it("counts no gradient that a parameter had before it was frozen, also in a recording", async () => {
+    const [p, q] = leaves([1, 1]) as [Tensor, Tensor];
+    const step = gpu.record(() => {
+      sum(mul(p, 100)).backward();
+      sum(mul(q, 3)).backward();
+      return optim.clipGradNorm([p, q], 1);
+    });
+    expect(await step().item()).toBeCloseTo(Math.hypot(100, 3), 4);
+    p.requiresGrad = false;
+    sum(mul(q, 3)).backward();
+    expect(await optim.clipGradNorm([p, q], 1).item()).toBe(3);
+    p.requiresGrad = true;
+    expect(await step().item()).toBeCloseTo(Math.hypot(100, 3), 4);
+  });
+
   it("leaves no gradient as if nothing was wrong where the norm is no number, as in PyTorch", async () => {
     const clipped = async (value: number) => {
       const [p, q] = leaves([2, 1]) as [Tensor, Tensor];

@@ -4,7 +4,8 @@ import { joinRows } from "./ranges.ts";
 
 /**
  * Multiplies all gradients by `min(1, maxNorm / (norm + 1e-6))`, where norm is that of all of them as one vector, on the GPU: nothing is
- * read back, and it may be recorded. Between `backward()` and `step()`. Parameters without a gradient are left out. A norm of NaN makes all
+ * read back, and it may be recorded. Between `backward()` and `step()`. Frozen parameters and those without a gradient are left
+ * out; one that a loss no longer depends on has its last gradient until `grad` is set to null. A norm of NaN makes all
  * gradients NaN, an infinite one those that are finite 0.
  * Source: Pascanu et al., "On the difficulty of training recurrent neural networks", 2013; `torch.nn.utils.clip_grad_norm_`.
  * @param maxNorm above 0; a recording keeps the one it was made with
@@ -13,7 +14,8 @@ import { joinRows } from "./ranges.ts";
  */
 export function clipGradNorm(parameters: readonly Tensor[], maxNorm: number): Tensor {
   if (!(maxNorm > 0)) throw new Error(`[clipGradNorm] 'maxNorm' must be above 0, but got ${maxNorm}`);
-  const gradients = [...new Set(parameters)].flatMap(({ grad }) => grad ?? []);
+  const trained = [...new Set(parameters)].filter(({ requiresGrad }) => requiresGrad);
+  const gradients = trained.flatMap(({ grad }) => grad ?? []);
   const [first] = gradients;
   if (!first) throw new Error("[clipGradNorm] needs gradients, but there is none; call backward() first");
   const { gpu, device } = first;
