@@ -167,4 +167,17 @@ describe("Metrics", () => {
       expect(Math.abs(loss / want - 1)).toBeLessThan(1e-6);
     }
   });
+
+  it("refuses a loss that is no mean", () => {
+    const metrics = new Metrics(gpu);
+    const [logits, labels] = [gpu.zeros([3, 2]), new Int32Array(3)];
+    expect(() => metrics.add(gpu.zeros([3]), logits, labels)).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [Metrics.add] 'loss' must be the batch's mean, one element, but got tensor [3]; take mean(loss)]`,
+    );
+    expect(() =>
+      metrics.add(gpu.tensor(Int32Array.of(1)), logits, labels),
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [Metrics.add] 'loss' must be an f32 tensor, but got tensor [1] of i32; make it from a Float32Array]`,
+    );
+  });
 });

@@ -1,6 +1,7 @@
 import { countCorrectRows, metricsAdd } from "../../kernels/cross-entropy.ts";
 import type { Gpu } from "../gpu.ts";
 import { Tensor } from "../tensor.ts";
+import { requireFloat } from "./check.ts";
 import { checkLogits, type Labels, uploadLabels } from "./softmax-cross-entropy.ts";
 
 /**
@@ -37,8 +38,13 @@ export class Metrics {
     this.#words = gpu.tensor(new Uint32Array(4), [4], { name: "metrics" }).keep();
   }
 
-  /** Adds a batch. @param loss its mean loss, `[1]` */
+  /** Adds a batch. @param loss its mean loss, one element @throws Error for another loss, and as `countCorrect` */
   add(loss: Tensor, logits: Tensor, labels: Labels): void {
+    requireFloat("Metrics.add", "loss", loss);
+    if (loss.size !== 1)
+      throw new Error(
+        `[Metrics.add] 'loss' must be the batch's mean, one element, but got ${loss}; take mean(loss)`,
+      );
     const count = countCorrect(logits, labels);
     const rows = logits.shape[0] ?? 0;
     metricsAdd(logits.device, { loss, count, metrics: this.#words, n: 1, rows });
