@@ -43,11 +43,13 @@ export class Rng {
     return { seed: this.seed, draws: high * 2 ** 32 + low };
   }
 
-  /** Puts the stream where `state` was read. @throws Error for the state of another seed */
+  /** Puts the stream where `state` was read. @throws Error for the state of another seed, or none */
   restore(state: RngState): void {
     if (state.seed !== this.seed) {
       throw new Error(`[rng] the state has seed ${state.seed}, but this stream has seed ${this.seed}`);
     }
+    if (!Number.isSafeInteger(state.draws) || state.draws < 0)
+      throw new Error(`[rng] 'draws' of the state must be an integer, 0 or more, but is ${state.draws}`);
     this.#state.write(stateWords(state.seed, state.draws));
   }
 }

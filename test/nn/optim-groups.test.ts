@@ -196,5 +196,10 @@ describe("adam", () => {
     expect(() => adam.loadStateDict(state)).toThrowErrorMatchingInlineSnapshot(
       `[Error: [adam] the state is of rule "pytorch", but this optimiser's is "adam"; make it with the same]`,
     );
+    const own = adam.stateDict();
+    const broken = { ...own, settings: { ...own.settings, lr: JSON.parse("null") } };
+    expect(() => adam.loadStateDict(broken)).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [adam] 'lr' must be a finite number, 0 or more, but got NaN]`,
+    );
   });
 });

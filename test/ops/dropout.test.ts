@@ -75,6 +75,12 @@ describe("dropout", () => {
     expect(await draw(other, 0.5, 1000)).toEqual(expected);
   });
 
+  it("refuses a state without a number of draws", () => {
+    expect(() => gpu.rng(7).restore({ seed: 7, draws: Number.NaN })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [rng] 'draws' of the state must be an integer, 0 or more, but is NaN]`,
+    );
+  });
+
   it("uses the same mask in backward, also after other draws, and overwrites old memory", async () => {
     const count = 10_007;
     const rng = gpu.rng(5);

@@ -84,8 +84,8 @@ export abstract class ArenaOptimizer<S extends RuleSettings, K extends string> i
   loadStateDict({ settings, tensors }: OptimizerStateValues): void {
     const { op, check } = this.#rule;
     const loaded = mapValues(this.#settings, (own, name): OptimizerSettings[string] => {
-      if (typeof own === "number") return Number(settings[name]);
       const value = settings[name] ?? false;
+      if (typeof own === "number") return typeof value === "number" ? value : Number.NaN;
       if (value === own) return own;
       throw new Error(
         `[${op}] the state is of ${name} ${JSON.stringify(value)}, but this optimiser's is ${JSON.stringify(own)}; ` +
