@@ -259,6 +259,7 @@ describe("npm run report", () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [bundle, ...args], {
       env,
       encoding: "utf8",
+      timeout: 60_000,
     });
     return { status, stdout, stderr };
   };
@@ -285,6 +286,12 @@ describe("npm run report", () => {
       (await pageOf(run, log, "a")).replace(/zr\d+-/g, ""),
     );
     expect(readFileSync(join(folder, "a/log.csv"), "utf8")).toBe(csvOf(log));
+  });
+
+  it("draws rates that are nearly 0, and ends", () => {
+    mkdirSync(join(folder, "tiny"));
+    writeFileSync(join(folder, "tiny/log"), JSON.stringify(log.map((row) => ({ ...row, lr: 1e-300 }))));
+    expect(report("tiny")).toMatchObject({ status: 0, stderr: "" });
   });
 
   it("compares runs", () => {

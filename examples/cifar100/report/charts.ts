@@ -2,6 +2,7 @@
  * Curves by epoch as inline SVG, drawn by Apache ECharts without a DOM. Colours are the page's custom properties, so one drawing
  * serves light and dark; lines differ in dashes too.
  */
+import type { EChartsOption } from "echarts";
 import { Html, html } from "./html.ts";
 
 export interface Curve {
@@ -47,56 +48,67 @@ export async function drawCharts(charts: readonly Chart[]): Promise<Html[]> {
 export async function drawCurves(charts: readonly Chart[]): Promise<Html[]> {
   // Loaded when the first page is made: it takes half a second.
   const { init } = await import("echarts");
-  return charts.map(({ curves, format = digits, steps, fromZero }) => {
+  return charts.map((chart) => {
     const drawing = init(null, null, { renderer: "svg", ssr: true, width, height });
-    drawing.setOption({
-      animation: false,
-      silent: true,
-      backgroundColor: "transparent",
-      grid: { left: 56, right: 18, top: 12, bottom: 44 },
-      xAxis: {
-        type: "value",
-        silent: true,
-        name: "epoch",
-        nameLocation: "middle",
-        nameGap: 26,
-        nameTextStyle: label,
-        minInterval: 1,
-        max: "dataMax",
-        axisLine: { lineStyle: { color: "var(--line)" } },
-        axisTick: { lineStyle: { color: "var(--line)" } },
-        axisLabel: { ...label, hideOverlap: true },
-        splitLine: { show: false },
-      },
-      yAxis: {
-        type: "value",
-        silent: true,
-        scale: !fromZero,
-        splitNumber: 4,
-        axisLabel: { ...label, formatter: format },
-        splitLine: { lineStyle: { color: "var(--grid)" } },
-      },
-      series: curves.map(({ name, points, colour, dashed }, k) => {
-        const color = `var(--curve-${(colour ?? k) % colours})`;
-        return {
-          type: "line" as const,
-          name,
-          silent: true,
-          emphasis: { disabled: true },
-          step: steps ? ("start" as const) : false,
-          showSymbol: points.length <= mostSymbols,
-          symbol: "circle",
-          symbolSize: 6,
-          itemStyle: { color, borderWidth: 0 },
-          lineStyle: { color, width: 2, type: dashed ? ([6, 4] as number[]) : ("solid" as const) },
-          data: points.map(([x, y]) => [x, Number.isFinite(y) ? y : null]),
-        };
-      }),
-    });
-    const svg = drawing.renderToSVGString();
-    drawing.dispose();
-    return inside(svg);
+    try {
+      drawing.setOption(optionsOf(chart));
+      return inside(drawing.renderToSVGString());
+    } finally {
+      drawing.dispose(); // its timer would keep the process
+    }
   });
+}
+
+function optionsOf({ curves, format = digits, steps, fromZero }: Chart): EChartsOption {
+  return {
+    animation: false,
+    silent: true,
+    backgroundColor: "transparent",
+    grid: { left: 56, right: 18, top: 12, bottom: 44 },
+    xAxis: {
+      type: "value",
+      silent: true,
+      name: "epoch",
+      nameLocation: "middle",
+      nameGap: 26,
+      nameTextStyle: label,
+      minInterval: 1,
+      max: "dataMax",
+      axisLine: { lineStyle: { color: "var(--line)" } },
+      axisTick: { lineStyle: { color: "var(--line)" } },
+      axisLabel: { ...label, hideOverlap: true },
+      splitLine: { show: false },
+    },
+    yAxis: {
+      type: "value",
+      silent: true,
+      scale: !fromZero,
+      splitNumber: 4,
+      axisLabel: { ...label, formatter: format },
+      splitLine: { lineStyle: { color: "var(--grid)" } },
+    },
+    series: curves.map(({ name, points, colour, dashed }, k) => {
+      const color = `var(--curve-${(colour ?? k) % colours})`;
+      return {
+        type: "line" as const,
+        name,
+        silent: true,
+        emphasis: { disabled: true },
+        step: steps ? ("start" as const) : false,
+        showSymbol: points.length <= mostSymbols,
+        symbol: "circle",
+        symbolSize: 6,
+        itemStyle: { color, borderWidth: 0 },
+        lineStyle: { color, width: 2, type: dashed ? ([6, 4] as number[]) : ("solid" as const) },
+        data: points.map(([x, y]) => [x, Number.isFinite(y) ? drawable(y) : null]),
+      };
+    }),
+  };
+}
+
+/** ECharts fails at axes whose labels would need more than 20 digits. */
+function drawable(value: number): number {
+  return Math.abs(value) < 1e-12 ? 0 : value;
 }
 
 function legend(curves: readonly Curve[]): Html {
