@@ -65,8 +65,15 @@ describe("a model's answers", () => {
     expect([...(answers[1]?.pixels.subarray(0, 8) ?? [])]).toEqual([
       ...[...test.images.subarray(0, 3), 255, ...test.images.subarray(3, 6), 255],
     ]);
-    const { counts } = await harness.ask("confusion", {});
-    expect(counts.flat().reduce((sum, count) => sum + count, 0)).toBe(test.count);
+    const confusion = await harness.ask("confusion", {});
+    expect(confusion?.counts.flat().reduce((sum, count) => sum + count, 0)).toBe(test.count);
+    expect(harness.of("answering").at(-1)).toMatchObject({ done: test.count, total: test.count });
+  });
+
+  it("for the whole test set needn't be waited for", async () => {
+    const asked = harness.ask("confusion", {});
+    await harness.ask("end-confusion", {});
+    expect(await asked).toBeNull();
   });
 
   it("are the classification's, for a picture of its own too", async () => {
@@ -126,8 +133,8 @@ describe("a checkpoint", () => {
     const judged = await answersOf({ ...live, settings, synthetic: false }, test, test.count);
     expect(classes).toHaveLength(test.count);
     const answers = await harness.ask("predict", { images: all });
-    expect(answers.map(({ answer }) => answer)).toEqual([...judged.classes]);
-    expect(answers.map(({ confidence }) => confidence)).toEqual([...judged.confidences]);
+    expect(answers.map(({ answer }) => answer)).toEqual([...(judged?.classes ?? [])]);
+    expect(answers.map(({ confidence }) => confidence)).toEqual([...(judged?.confidences ?? [])]);
     expect(metadata).toMatchObject({ recipe: "record", dataset: "cifar100", epochs: "1", model: "vggFast" });
   });
 

@@ -21,11 +21,13 @@ export class WorkerClient {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
+  #heard = false;
 
   /** @param onEvent hears every event, in order */
   constructor(worker: Worker, onEvent: (event: WorkerEvent) => void) {
     this.#worker = worker;
     worker.addEventListener("message", ({ data }: MessageEvent<WorkerMessage>) => {
+      this.#heard = true;
       if (data.type === "answer") this.#take(data.id)?.resolve(data.value);
       else if (data.type === "refusal") this.#take(data.id)?.reject(new ProblemError(data.problem));
       else onEvent(data);
@@ -35,6 +37,7 @@ export class WorkerClient {
       const problem: Problem = { kind: "failed", message, advice: "Reload the page." };
       for (const { reject } of this.#pending.values()) reject(new ProblemError(problem));
       this.#pending.clear();
+      if (!this.#heard) onEvent({ type: "status", status: "failed" });
       onEvent({ type: "problem", problem });
     });
   }

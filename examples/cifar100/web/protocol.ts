@@ -284,8 +284,9 @@ export interface Questions {
 
   /** Answers of a model for images of the test set. */
   predict: [{ readonly model?: ModelKind; readonly images: readonly number[] }, readonly TestImage[]];
-  /** Over the whole test set that is in use. */
-  confusion: [{ readonly model?: ModelKind }, Confusion];
+  /** Over the whole test set that is in use. Events: `answering`. Null if it was ended before. */
+  confusion: [{ readonly model?: ModelKind }, Confusion | null];
+  "end-confusion": [Record<never, never>, null];
   /** Weights of the first convolution `[out, height, width, in]`. */
   filters: [{ readonly model?: ModelKind }, Planes];
   /** Output of one layer for one picture, `[height, width, channels]` or `[features]`. */
@@ -326,7 +327,7 @@ export interface Opened {
   readonly suggested: RunSettings;
   /** Data of an earlier visit. */
   readonly stored?: { readonly name: string; readonly bytes: number };
-  /** Why nothing is kept for the next visit: no storage, or another tab has it. */
+  /** Why nothing is kept for the next visit, in a sentence: no storage, or another tab has it. */
   readonly notKept?: string;
 }
 
@@ -357,6 +358,8 @@ export type WorkerEvent =
       readonly entry: EpochEntry;
       readonly confusion: Confusion;
     }
+  /** Images of the test set that a model answered, of those it was asked for. */
+  | { readonly type: "answering"; readonly done: number; readonly total: number }
   /** Kept for a reload. */
   | { readonly type: "snapshot"; readonly run: string; readonly iteration: number; readonly bytes: number }
   | { readonly type: "benchmark"; readonly done: number; readonly total: number; readonly name: string };

@@ -49,7 +49,15 @@ export class Controller {
       void this.filters();
       void this.activations();
     }
-    if (tab === "classify" && this.state.picture && !this.state.guesses) void this.classify();
+    if (tab === "classify") void this.classify();
+  }
+
+  /** The same while a run trains: only what is cheap. */
+  follow(): void {
+    const { status, tab } = this.state;
+    if (!isTraining(status)) return;
+    if (tab === "train" || tab === "look") void this.predict();
+    if (tab === "classify") void this.classify();
   }
 
   show(tab: State["tab"]): void {
@@ -156,28 +164,23 @@ export class Controller {
   }
 
   async predict(): Promise<void> {
-    const images = shownImages(this.state);
-    if (images.length === 0 || !this.#model || !fits(this.state)) return;
-    const predictions = await this.#inPassing("predict", { ...this.#model, images });
+    const predictions = await this.#inPassing("predict", () => {
+      const images = shownImages(this.state);
+      return this.#model && images.length > 0 && fits(this.state) ? { ...this.#model, images } : undefined;
+    });
     if (predictions) this.dispatch({ type: "result", result: { predictions } });
   }
 
   async filters(): Promise<void> {
-    if (!this.#model) return;
-    const filters = await this.#inPassing("filters", this.#model);
+    const filters = await this.#inPassing("filters", () => this.#model);
     if (filters) this.dispatch({ type: "result", result: { filters } });
   }
 
   async activations(): Promise<void> {
-    const layer = currentLayer(this.state);
-    const picture = this.#shownPicture();
-    if (!this.#model || !layer || !picture) return;
-    const question = { ...this.#model, picture, layer: layer.path };
-    const activations = await this.#inPassing("activations", question);
-    // Another layer or image may have been chosen since.
-    const current =
-      currentLayer(this.state)?.path === layer.path && samePicture(picture, this.#shownPicture());
-    if (!current) return this.activations();
+    const activations = await this.#inPassing("activations", () => {
+      const [picture, layer] = [this.#shownPicture(), currentLayer(this.state)?.path];
+      return this.#model && picture && layer !== undefined ? { ...this.#model, picture, layer } : undefined;
+    });
     if (activations) this.dispatch({ type: "result", result: { activations } });
   }
 
@@ -186,6 +189,10 @@ export class Controller {
     if (!model) return;
     const of = await this.#try("confusion", { model });
     if (of) this.dispatch({ type: "result", result: { confusion: { model, of } } });
+  }
+
+  endConfusion(): Promise<unknown> {
+    return this.#try("end-confusion", {});
   }
 
   async profile(): Promise<void> {
@@ -205,10 +212,11 @@ export class Controller {
   }
 
   async classify(): Promise<void> {
-    const { picture } = this.state;
-    if (!picture || !this.#model) return;
-    const guesses = await this.#try("classify", { ...this.#model, picture: { pixels: picture.pixels } });
-    if (guesses && this.state.picture === picture) this.dispatch({ type: "result", result: { guesses } });
+    const guesses = await this.#inPassing("classify", () => {
+      const { picture } = this.state;
+      return this.#model && picture && { ...this.#model, picture: { pixels: picture.pixels } };
+    });
+    if (guesses) this.dispatch({ type: "result", result: { guesses } });
   }
 
   async save(): Promise<void> {
@@ -281,30 +289,36 @@ export class Controller {
     }
   }
 
-  /** The same for what nobody asked for: one at a time, and no word where it doesn't fit what goes on. */
-  async #inPassing<T extends QuestionType>(type: T, question: Question<T>): Promise<Answer<T> | undefined> {
-    if (this.state.pending.has(type)) return undefined;
+  /**
+   * The same for what nobody asked for: one at a time, no word where it doesn't fit what goes on, and asked again where something else
+   * was chosen before the answer came.
+   */
+  async #inPassing<T extends QuestionType>(
+    type: T,
+    question: () => Question<T> | undefined,
+  ): Promise<Answer<T> | undefined> {
+    const asked = question();
+    if (!asked || this.state.pending.has(type)) return undefined;
+    const subject = subjectOf(this.state);
+    let answer: Answer<T> | undefined;
     this.dispatch({ type: "asked", question: type });
     try {
-      return await this.#ask(type, question);
+      answer = await this.#ask(type, asked);
     } catch (error) {
       const problem = problemOf(error);
       if (problem.kind !== "busy") this.#problem(problem);
-      return undefined;
     } finally {
       this.dispatch({ type: "settled", question: type });
     }
+    const isSame = subjectOf(this.state).every((part, k) => part === subject[k]);
+    return isSame ? answer : this.#inPassing(type, question);
   }
 }
 
-/** Whether the test images should be asked about again while a run trains. */
-export function wantsRefresh({ status, tab }: State): boolean {
-  return isTraining(status) && (tab === "train" || tab === "look");
-}
-
-function samePicture(a: Picture, b: Picture | undefined): boolean {
-  if (!b) return false;
-  return "test" in a ? "test" in b && a.test === b.test : "pixels" in b && a.pixels === b.pixels;
+/** What answers are about: another model, image, layer or picture has others. */
+function subjectOf(state: State): readonly unknown[] {
+  const { dataset, firstImage, image, layer, picture } = state;
+  return [currentModel(state), dataset, firstImage, image, layer, picture];
 }
 
 function problemOf(error: unknown): Problem {

@@ -18,7 +18,7 @@ type Format = (value: number) => string;
 export interface Axis {
   readonly format?: Format;
   readonly min?: number;
-  readonly max?: (range: { readonly max: number }) => number;
+  readonly max?: (range: { readonly max: number }) => number | undefined;
 }
 
 /** Of shares: from 0 to what five even steps reach, and never beyond the whole. */
@@ -46,9 +46,10 @@ export class CurveChart {
     this.element = this.#chart.element;
   }
 
-  show(curves: readonly Curve[]): void {
+  /** @param top where the axis ends if values go beyond; by default it shows them all */
+  show(curves: readonly Curve[], top = Number.POSITIVE_INFINITY): void {
     const format = this.#format;
-    const { format: axisFormat = format, min, max } = this.#axis;
+    const { format: axisFormat = format, min, max = cutAt(top) } = this.#axis;
     const symbols = curves.every(({ points }) => points.length <= mostSymbols);
     const last = Math.max(0, ...curves.map(({ points }) => points.at(-1)?.[0] ?? 0));
     this.#chart.show(
@@ -71,7 +72,13 @@ export class CurveChart {
         },
         yAxis: {
           ...axis(theme),
-          ...{ type: "value", scale: true, splitNumber: 5, min, max },
+          ...{
+            type: "value",
+            scale: true,
+            splitNumber: 5,
+            min,
+            max,
+          },
           axisLabel: { ...axisLabel(theme), formatter: axisFormat },
         },
         series: curves.map(({ name, points, colour, dashed }) => {
@@ -90,6 +97,11 @@ export class CurveChart {
       curves.map(legendEntry),
     );
   }
+}
+
+/** The axis's end, left to the chart where all fits in. */
+function cutAt(top: number): Axis["max"] {
+  return ({ max }) => (max > top ? top : undefined);
 }
 
 function legendEntry({ name, colour, dashed }: Curve): Child {

@@ -1,13 +1,13 @@
 /** Starts the worker and draws what it tells. */
 import { startWorker, WorkerClient } from "../client.ts";
-import { Controller, wantsRefresh } from "./controller.ts";
+import { Controller } from "./controller.ts";
 import { Absence } from "./hidden.ts";
 import { reduce } from "./reduce.ts";
-import { shell } from "./shell.ts";
+import { shell, titleOf } from "./shell.ts";
 import { type Action, initialState, type State, tabNames } from "./state.ts";
 import { createStore } from "./store.ts";
 
-/** Between two looks at the test images while a run trains. */
+/** Between two looks at what the model of a run that trains says. */
 const refreshMs = 3000;
 
 const tab = tabNames.find((name) => location.hash === `#${name}`) ?? initialState.tab;
@@ -29,13 +29,17 @@ function draw(): void {
     page.update(store.state);
   });
 }
-store.subscribe(draw);
+store.subscribe((state) => {
+  const title = titleOf(state);
+  if (title !== document.title) document.title = title; // a hidden page draws no frames
+  draw();
+});
 draw();
 
 const absence = new Absence(store);
 document.addEventListener("visibilitychange", () => absence.changed(document.hidden));
 setInterval(() => {
-  if (!document.hidden && wantsRefresh(store.state)) void control.predict();
+  if (!document.hidden) control.follow();
 }, refreshMs);
 
 // A file that misses its place must not take the page's.

@@ -1,5 +1,6 @@
 /** What each action makes of the state. */
-import type { CurvePoint, DatasetInfo, EpochEntry, RunSummary, Status } from "../protocol.ts";
+import type { CurvePoint, DatasetInfo, EpochEntry, ModelInfo, RunSummary, Status } from "../protocol.ts";
+import { currentModel } from "./selectors.ts";
 import type { Action, NoticeSubject, State } from "./state.ts";
 
 /** Runs whose curves are shown at first. */
@@ -38,11 +39,7 @@ export function reduce(state: State, action: Action): State {
     case "runs":
       return withRuns(state, action.runs);
     case "models":
-      return {
-        ...state,
-        models: action.models,
-        ...(!action.models.some(({ kind }) => kind === state.model) && { model: undefined }),
-      };
+      return withModels(state, action.models);
     case "compiling": {
       const { done, total, kernel } = action;
       return { ...state, compiling: { done, total, kernel } };
@@ -58,6 +55,10 @@ export function reduce(state: State, action: Action): State {
       };
     case "snapshot":
       return changeRun(state, action.run, (run) => ({ ...run, resumable: true }));
+    case "answering": {
+      const { done, total } = action;
+      return { ...state, answering: { done, total } };
+    }
     case "benchmark": {
       const { done, total, name } = action;
       return { ...state, benchmarking: { done, total, name } };
@@ -69,6 +70,7 @@ export function reduce(state: State, action: Action): State {
         ...state,
         pending: new Set([...state.pending].filter((question) => question !== action.question)),
         ...(action.question === "load" && { reading: undefined }),
+        ...(action.question === "confusion" && { answering: undefined }),
         ...(action.question === "benchmark" && { benchmarking: undefined }),
       };
     case "result":
@@ -78,7 +80,9 @@ export function reduce(state: State, action: Action): State {
     case "dismiss":
       return { ...state, notices: state.notices.filter(({ id }) => id !== action.id) };
     case "tab":
-      return state.tab === action.tab ? state : { ...state, tab: action.tab };
+      return state.tab === action.tab
+        ? state
+        : { ...state, tab: action.tab, notices: state.notices.filter(({ about }) => about.kind !== "done") };
     case "edit":
       return state.settings ? { ...state, settings: { ...state.settings, ...action.settings } } : state;
     case "recipe": {
@@ -90,13 +94,11 @@ export function reduce(state: State, action: Action): State {
     case "forgotten":
       return { ...state, stored: undefined, source: state.source === "stored" ? "synthetic" : state.source };
     case "run":
-      return state.run === action.run ? state : { ...state, run: action.run, progress: undefined };
+      return state.run === action.run
+        ? state
+        : { ...state, run: action.run, progress: undefined, confusion: undefined };
     case "model":
-      return {
-        ...state,
-        model: action.model,
-        ...{ filters: undefined, activations: undefined, guesses: undefined, predictions: undefined },
-      };
+      return { ...state, model: action.model, ...noAnswers };
     case "images":
       return { ...state, firstImage: action.first, image: action.first, predictions: undefined };
     case "image":
@@ -110,6 +112,15 @@ export function reduce(state: State, action: Action): State {
       return { ...state, compared: action.shown ? [...others, action.run] : others };
     }
   }
+}
+
+/** What another model would say something else about. */
+const noAnswers = { filters: undefined, activations: undefined, guesses: undefined, predictions: undefined };
+
+function withModels(state: State, models: readonly ModelInfo[]): State {
+  const model = models.some(({ kind }) => kind === state.model) ? state.model : undefined;
+  const next = { ...state, models, model };
+  return currentModel(next) === currentModel(state) ? next : { ...next, ...noAnswers };
 }
 
 function isSettledByOpening(about: NoticeSubject): boolean {
@@ -149,12 +160,13 @@ function withRuns(state: State, runs: readonly RunSummary[]): State {
   return { ...state, runs, compared, run };
 }
 
-/** The same message again takes the place of the one before. */
+/** The same message again takes the place of the one before; so does what was done last, or how long the tab was hidden. */
 function withNotice(state: State, about: NoticeSubject): State {
   const key = JSON.stringify(about);
   const others = state.notices.filter(
     (notice) =>
-      JSON.stringify(notice.about) !== key && !(about.kind === "hidden" && notice.about.kind === "hidden"),
+      JSON.stringify(notice.about) !== key &&
+      !(about.kind === notice.about.kind && (about.kind === "hidden" || about.kind === "done")),
   );
   const id = state.lastNotice + 1;
   return { ...state, lastNotice: id, notices: [...others, { id, about }] };

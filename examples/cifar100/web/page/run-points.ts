@@ -15,3 +15,12 @@ export function curvesOf(
     },
   ];
 }
+
+/**
+ * Where an axis of losses ends: twice the largest training loss. Validations of a run's first steps can be hundreds of times that, since the
+ * running statistics know little yet; beside them nothing else could be seen.
+ */
+export function lossTop(runs: readonly Pick<RunSummary, "curve">[]): number {
+  const losses = runs.flatMap(({ curve }) => curve.map(({ loss }) => loss)).filter(Number.isFinite);
+  return losses.length > 0 ? Math.ceil(2 * Math.max(...losses)) : Number.POSITIVE_INFINITY;
+}

@@ -41,7 +41,6 @@ export function shell(control: Controller): View {
     setText(adapter, adapterInWords(now));
     setText(state, stateInWords(now));
     setAttribute(state, "data-tone", toneOf(now.status));
-    document.title = titleOf(now);
     messages.update(now);
     showTab(now.tab);
     // The others follow when they come to the front.
@@ -55,7 +54,7 @@ export function shell(control: Controller): View {
 }
 
 /** How far the run is, for those who look at another tab of their browser. */
-function titleOf({ status, progress }: State): string {
+export function titleOf({ status, progress }: State): string {
   const share = progress && isTraining(status) ? `${percent(progress.epoch / progress.epochs)} · ` : "";
   return `${share}wgrad in the browser`;
 }

@@ -86,6 +86,8 @@ export interface State extends Results {
   readonly picture?: ChosenPicture;
   /** Runs whose curves are compared. */
   readonly compared: readonly string[];
+  /** Test images that the model answered, while the confusions are counted. */
+  readonly answering?: { readonly done: number; readonly total: number } | undefined;
   readonly benchmarking?:
     | { readonly done: number; readonly total: number; readonly name: string }
     | undefined;

@@ -46,7 +46,10 @@ export class OriginFiles implements Files {
     let at = 0;
     return {
       append: (bytes) => {
-        at += access.write(bytes, { at });
+        const written = access.write(bytes, { at });
+        at += written;
+        if (written < bytes.length)
+          throw new DOMException("The storage took only a part of a file.", "QuotaExceededError");
       },
       close: () => {
         access.flush();

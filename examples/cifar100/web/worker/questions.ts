@@ -13,6 +13,7 @@ import { activationsOf, answersOf, classify, filtersOf, predictImages } from "./
 type ModelQuestions =
   | "predict"
   | "confusion"
+  | "end-confusion"
   | "filters"
   | "activations"
   | "classify"
@@ -45,6 +46,8 @@ export function modelQuestions(context: Context, runs: RunControl): Pick<Handler
     if (picture.test >= 0 && picture.test < test.count) return test.images.subarray(at, at + imageBytes);
     throw new WorkerProblem("invalid", `There is no test image ${picture.test}.`, `There are ${test.count}.`);
   };
+  /** Whether the confusions that are counted aren't wanted any more. */
+  let ended = false;
   return {
     predict: ({ model, images }) => {
       const live = shelf.find(model);
@@ -53,8 +56,16 @@ export function modelQuestions(context: Context, runs: RunControl): Pick<Handler
     confusion: async ({ model }) => {
       const live = shelf.find(model);
       const { test, count } = testFor(live);
-      const { classes } = await answersOf(live, test, count);
-      return confusionOf(groupsOf(test), test.labels, classes, count);
+      ended = false;
+      const answers = await answersOf(live, test, count, (done) => {
+        context.emit({ type: "answering", done, total: count });
+        return ended;
+      });
+      return answers ? confusionOf(groupsOf(test), test.labels, answers.classes, count) : null;
+    },
+    "end-confusion": () => {
+      ended = true;
+      return null;
     },
     filters: ({ model }) => filtersOf(shelf.find(model)),
     activations: ({ model, picture, layer }) => {

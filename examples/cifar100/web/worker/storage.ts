@@ -4,7 +4,7 @@ import { OriginFiles } from "./origin-files.ts";
 
 export interface Storage {
   readonly files: Files;
-  /** Why nothing stays for the next visit. */
+  /** Why nothing stays for the next visit: a sentence. */
   readonly notKept?: string;
 }
 
@@ -14,12 +14,13 @@ const lockMilliseconds = 4000;
 
 export async function openStorage(): Promise<Storage> {
   if (!("storage" in navigator && "getDirectory" in navigator.storage && "locks" in navigator))
-    return inMemory("this browser has no file system for pages");
-  if (!(await lock())) return inMemory("another tab has the storage open");
+    return inMemory("This browser has no file system for pages.");
+  if (!(await lock()))
+    return inMemory("Another tab of this page has the storage: close it and reload, or work on in this one.");
   try {
     return { files: new OriginFiles(await navigator.storage.getDirectory()) };
   } catch (error) {
-    return inMemory(`the browser refuses its storage (${error instanceof Error ? error.message : error})`);
+    return inMemory(`The browser refuses its storage (${error instanceof Error ? error.message : error}).`);
   }
 }
 

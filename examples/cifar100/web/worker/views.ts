@@ -14,15 +14,30 @@ const listed = 5;
 /** Where images are read: bytes `[count, 32, 32, 3]`. */
 export type Pixels = Pick<data.ImageSet, "images">;
 
-/** Class and confidence of the first `count` images. */
-export async function answersOf(live: LiveModel, { images }: Pixels, count: number) {
+/**
+ * Class and confidence of the first `count` images.
+ * @param onAnswered called after each batch; true ends it
+ * @returns undefined if it was ended
+ */
+export async function answersOf(
+  live: LiveModel,
+  { images }: Pixels,
+  count: number,
+  onAnswered: (done: number) => boolean = () => false,
+) {
   const predictions = new Predictions(count);
   const { gpu, model, settings } = live;
   const judge = judged(settings, model);
   for (let first = 0; first < count; first += batch) {
     const pixels = images.subarray(first * imageBytes, Math.min(count, first + batch) * imageBytes);
-    gpu.scope(() => noGrad(() => predictions.add(judge.forward(inputOf(live, pixels), evaluation), first)));
+    gpu.scope(() => {
+      predictions.add(
+        noGrad(() => judge.forward(inputOf(live, pixels), evaluation)),
+        first,
+      );
+    });
     await gpu.idle();
+    if (onAnswered(Math.min(count, first + batch))) return undefined;
   }
   return predictions.read();
 }
@@ -39,7 +54,8 @@ export async function predictImages(
   const chosen = new Uint8Array(known.length * imageBytes);
   for (const [k, index] of known.entries())
     chosen.set(images.subarray(index * imageBytes, (index + 1) * imageBytes), k * imageBytes);
-  const { classes, confidences } = await answersOf(live, { images: chosen }, known.length);
+  const answers = await answersOf(live, { images: chosen }, known.length);
+  const { classes = [], confidences = [] } = answers ?? {};
   return known.map((index, k) => ({
     index,
     pixels: rgba(chosen.subarray(k * imageBytes, (k + 1) * imageBytes)),

@@ -110,7 +110,7 @@ export function datasetInWords({
   classes,
   stored,
 }: DatasetInfo): string {
-  const kind = synthetic ? "drawn shapes, not photographs" : "photographs";
+  const kind = synthetic ? "shapes, not photographs" : "photographs";
   const kept = stored ? " Kept for the next visit." : "";
-  return `${spoken(name)}: ${count(trainImages)} training and ${count(testImages)} test images of ${classes.length} classes, ${kind}.${kept}`;
+  return `${synthetic ? "Built-in drawings" : spoken(name)}: ${count(trainImages)} training and ${count(testImages)} test images of ${classes.length} classes, ${kind}.${kept}`;
 }

@@ -3,7 +3,7 @@ import type { RunSummary } from "../../protocol.ts";
 import { CurveChart, shareAxis } from "../curves.ts";
 import { el, whenChanged } from "../dom.ts";
 import { digits, percent } from "../format.ts";
-import { curvesOf } from "../run-points.ts";
+import { curvesOf, lossTop } from "../run-points.ts";
 import { currentRun } from "../selectors.ts";
 import type { MakeView } from "./view.ts";
 
@@ -14,7 +14,7 @@ export const runCurves: MakeView = () => {
   const show = whenChanged((run: RunSummary | undefined) => {
     element.hidden = run === undefined;
     if (!run) return;
-    loss.show(curvesOf(run, "loss", "validationLoss"));
+    loss.show(curvesOf(run, "loss", "validationLoss"), lossTop([run]));
     accuracy.show(curvesOf(run, "accuracy", "validationAccuracy"));
   });
   return { element, update: (state) => show(currentRun(state)) };

@@ -39,57 +39,40 @@ export const runPanel: MakeView = (control) => {
     numbers.element,
     rate.element,
   );
-  const orLook = el(
-    "p",
-    { class: "muted" },
-    "Or look inside the pretrained model, and let it classify a picture of yours.",
-  );
-  const welcome = el(
-    "section",
-    { class: "card" },
-    el("h2", {}, "Watch a network learn"),
-    el(
-      "p",
-      {},
-      "This page trains a VGG network on your own GPU, with compute shaders written by hand. Nothing leaves your machine.",
-    ),
-    orLook,
-  );
-
   const showOffer = whenChanged((run: RunSummary | undefined) => {
     unfinished = run;
     offer.hidden = !run;
     if (run)
       setText(earlier, `“${run.title}” isn't done: ${epochsDone(run)} of ${run.settings.epochs} epochs.`);
   });
-  const showRun = whenChanged((run: RunSummary | undefined, offered: boolean) => {
-    welcome.hidden = run !== undefined || offered;
+  const showRun = whenChanged((run: RunSummary | undefined) => {
     panel.hidden = run === undefined;
     if (run) setText(title, run.title);
   });
-  const showNumbers = whenChanged((run: RunSummary | undefined, now: Progress | undefined) => {
+  const showNumbers = whenChanged((run: RunSummary | undefined, now: Progress | undefined, over: boolean) => {
     const last = run?.epochs.at(-1);
     const live = now?.run === run?.id ? now : undefined;
     numbers.set({
       "Images/s": digits(live?.imagesPerSecond ?? last?.imagesPerSecond),
-      "Time left": duration(live?.secondsLeft),
+      "Time left": duration(over ? undefined : live?.secondsLeft),
       Loss: digits(live?.loss ?? last?.loss),
       Accuracy: percent(live?.accuracy ?? last?.accuracy),
       Validation: percent(last?.validationAccuracy),
     });
     if (run) rate.show(live?.lr ?? last?.lr ?? run.settings.lr, run.id);
   });
+  const element = el("div", { class: "stack" }, offer, panel);
   return {
-    element: el("div", { class: "stack" }, offer, welcome, panel),
+    element,
     update: (state) => {
       const run = currentRun(state);
       const can = possible(state);
       const left = unfinishedRun(state);
+      element.hidden = (run ?? left) === undefined;
       showOffer(left);
-      showRun(run, left !== undefined);
-      orLook.hidden = state.models.length === 0;
-      showNumbers(run, state.progress);
+      showRun(run);
       const over = state.status === "idle" || state.status === "failed";
+      showNumbers(run, state.progress, over);
       pause.hidden = over || state.status === "paused";
       resume.hidden = state.status !== "paused" && !can.resume;
       stop.hidden = over;
@@ -156,7 +139,7 @@ function epochsDone({ epochs }: RunSummary): number {
 /** Undefined, a bar without an end, while kernels are compiled. */
 function shareDone({ status, progress, compiling }: State, run: RunSummary | undefined): number | undefined {
   if (status === "preparing")
-    return compiling && compiling.total > 0 ? compiling.done / compiling.total : undefined;
+    return compiling && compiling.done > 0 ? compiling.done / compiling.total : undefined;
   if (progress && progress.run === run?.id) return progress.epoch / progress.epochs;
   return run ? epochsDone(run) / run.settings.epochs : 0;
 }

@@ -3,6 +3,7 @@ import type { RunSummary } from "../../protocol.ts";
 import { CurveChart, shareAxis, swatch } from "../curves.ts";
 import { el, replaceKeepingFocus, whenChanged } from "../dom.ts";
 import { digits, moment, percent } from "../format.ts";
+import { lossTop } from "../run-points.ts";
 import type { State } from "../state.ts";
 import { widthInWords } from "./settings-form.ts";
 import { button, emptyState, type MakeView, scrolling } from "./view.ts";
@@ -24,15 +25,13 @@ export const runsView: MakeView = (control) => {
   }));
   const curves = el("div", { class: "thirds" }, ...drawings.map(({ chart }) => chart.element));
   const body = el("tbody");
-  const heads = ["Compare", "Run", "Status", "Epochs", "Width", "Batch", "Learning rate", "Best validation"];
+  const words = ["Compare", "Run", "Status"].map((head) => el("th", { scope: "col" }, head));
+  const numbers = ["Epochs", "Width", "Batch", "Learning rate", "Best validation"].map((head) =>
+    el("th", { scope: "col", class: "number" }, head),
+  );
   const table = scrolling(
     "Runs",
-    el(
-      "table",
-      {},
-      el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)), el("td", {}))),
-      body,
-    ),
+    el("table", {}, el("thead", {}, el("tr", {}, ...words, ...numbers, el("td", {}))), body),
   );
   const nothing = emptyState(
     "Runs stay listed here, with their curves and snapshots.",
@@ -46,12 +45,11 @@ export const runsView: MakeView = (control) => {
     const chosen = runs.filter(({ id }) => compared.includes(id));
     curves.hidden = chosen.length === 0;
     for (const { chart, of } of drawings) {
-      chart.show(
-        chosen.map((run) => {
-          const colour = colours.get(run.id) ?? 0;
-          return { name: nameOf(run), points: of(run), colour, dashed: colour >= 8 };
-        }),
-      );
+      const shown = chosen.map((run) => {
+        const colour = colours.get(run.id) ?? 0;
+        return { name: nameOf(run), points: of(run), colour, dashed: colour >= 8 };
+      });
+      chart.show(shown, lossTop(chosen));
     }
     const rows = runs.map((run) => row(run, colours.get(run.id) ?? 0, compared.includes(run.id), idle));
     replaceKeepingFocus(body, rows);

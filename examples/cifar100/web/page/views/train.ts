@@ -7,17 +7,20 @@ import { runPanel } from "./run-panel.ts";
 import { settingsForm } from "./settings-form.ts";
 import { testImages } from "./test-images.ts";
 import { type MakeView, stacked } from "./view.ts";
+import { welcome } from "./welcome.ts";
 
 export const trainView: MakeView = (control) => {
   const left = stacked([dataSource(control), settingsForm(control)]);
   const right = stacked([runPanel(control), runCurves(control), testImages(control)]);
-  const element = el("div", { class: "aside" }, left.element, right.element);
+  const aside = el("div", { class: "aside" }, left.element, right.element);
+  const above = welcome(control);
   return {
-    element,
+    element: el("div", { class: "stack" }, above.element, aside),
     update: (state) => {
-      element.classList.toggle("alone", state.status === "failed" && !state.adapter);
+      above.update(state);
+      aside.classList.toggle("alone", state.status === "failed" && !state.adapter);
       // On a narrow page a run comes before the settings of the next.
-      element.classList.toggle("running", (currentRun(state) ?? unfinishedRun(state)) !== undefined);
+      aside.classList.toggle("running", (currentRun(state) ?? unfinishedRun(state)) !== undefined);
       left.update(state);
       right.update(state);
     },
