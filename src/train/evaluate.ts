@@ -24,9 +24,9 @@ export interface EvaluateOptions {
   readonly onProgress?: (done: number, total: number) => void;
   /**
    * Given each batch's logits `[n, classes]` and the index of its first image, while the call lasts: `logits.data()` may be awaited
-   * later. `Predictions` of `wgrad/node` takes them.
+   * later. A promise that it returns is awaited before the evaluation ends. `Predictions` of `wgrad/node` takes them.
    */
-  readonly onLogits?: ((logits: Tensor, first: number) => void) | undefined;
+  readonly onLogits?: ((logits: Tensor, first: number) => unknown) | undefined;
 }
 
 /**
@@ -45,17 +45,21 @@ export async function evaluate(
   const pass = images.passInOrder(batch);
   const step = (size: number) => evaluationStep(model, pass.gather(size), metrics);
   const recorded = gpu.record(step);
+  // What they read may be the first to see an error.
+  const looks: unknown[] = [];
   try {
     let done = 0;
     for (let { size } = pass; size > 0; { size } = pass) {
       signal?.throwIfAborted();
-      if (eager) gpu.scope(() => onLogits(step(size), done));
-      else onLogits(recorded(size), done);
+      if (eager) gpu.scope(() => void looks.push(onLogits(step(size), done)));
+      else looks.push(onLogits(recorded(size), done));
       pass.advance();
       done += size;
       onProgress?.(done, images.count);
       await pace.step();
     }
+    await pace.finish();
+    await Promise.all(looks);
     return await metrics.read();
   } finally {
     recorded.release();

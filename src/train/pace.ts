@@ -28,7 +28,7 @@ export class Pace {
     this.#unfenced += 1;
     if (this.#unfenced < this.#stepsApart) return;
     const passed = this.#gpu.idle().then(() => performance.now());
-    passed.catch(() => {}); // it's thrown where the fence is awaited, some steps later
+    passed.catch(() => {}); // it's thrown where the fence is awaited, some steps later or by finish()
     this.#fences.push({ passed, steps: this.#unfenced });
     this.#unfenced = 0;
     if (this.#fences.length <= fencesAhead) return;
@@ -38,5 +38,10 @@ export class Pace {
     const perStep = (passedAt - this.#lastPassed) / oldest.steps;
     this.#lastPassed = passedAt;
     this.#stepsApart = Math.max(1, Math.min(mostStepsApart, Math.floor(millisecondsApart / perStep)));
+  }
+
+  /** Waits for the steps so far. @throws Error if a kernel failed */
+  async finish(): Promise<void> {
+    await Promise.all(this.#fences.map(({ passed }) => passed));
   }
 }

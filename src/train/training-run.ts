@@ -178,6 +178,7 @@ export class TrainingRun {
     const epoch = this.#batches.epoch;
     const began = performance.now();
     let looked = began;
+    let looking: Promise<void> | undefined;
     while (this.#batches.epoch === epoch && !signal?.aborted) {
       if (schedule)
         this.#optimizer.lr = schedule(epoch + this.#batches.state.position / this.#set.train.count);
@@ -188,12 +189,15 @@ export class TrainingRun {
       await this.#pace.step();
       if (this.#options.checkNumerics) await this.#metrics.read();
       else if (this.#iteration % metricsEvery === 0 || performance.now() - looked > mostMilliseconds) {
-        this.#look();
+        looking = this.#look();
         looked = performance.now();
       }
       if (this.#failure) throw this.#failure;
       this.#options.onProgress?.(this.#progress("training", 0));
     }
+    await this.#pace.finish();
+    await looking;
+    if (this.#failure) throw this.#failure;
     this.#check(await this.#metrics.read());
     this.#epochSeconds += (performance.now() - began) / 1000;
     this.#unreported = this.#batches.epoch > epoch;
@@ -207,20 +211,13 @@ export class TrainingRun {
     else step();
   }
 
-  /** Looks at the metrics without waiting for them. */
-  #look(): void {
-    this.#metrics.read().then(
-      (metrics) => {
-        try {
-          this.#check(metrics);
-        } catch (error) {
-          this.#failure = error;
-        }
-      },
-      (error) => {
-        this.#failure = error;
-      },
-    );
+  /** Looks at the metrics; nobody need wait for it. */
+  async #look(): Promise<void> {
+    try {
+      this.#check(await this.#metrics.read());
+    } catch (error) {
+      this.#failure ??= error;
+    }
   }
 
   #check(metrics: MetricsResult): void {

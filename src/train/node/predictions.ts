@@ -27,8 +27,8 @@ export class Predictions {
     this.#answers = { classes: new Uint16Array(count), confidences: new Float32Array(count) };
   }
 
-  /** Takes a batch's logits `[n, classes]`; doesn't wait for them. */
-  readonly add = (logits: Tensor, first: number): void => {
+  /** Takes a batch's logits `[n, classes]`. @returns when the answers are there */
+  readonly add = (logits: Tensor, first: number): Promise<void> => {
     const [, classes = 1] = logits.shape;
     const read = logits.data().then((values) => {
       for (let row = 0; row * classes < values.length; row++) {
@@ -39,6 +39,7 @@ export class Predictions {
     });
     read.catch(() => {}); // it's thrown by read()
     this.#pending.push(read);
+    return read;
   };
 
   /** The answers so far, in arrays that the next batches write into. Waits for the GPU. @throws Error if a kernel failed */
