@@ -5,6 +5,7 @@
  * handed out again. Commands run in the order in which they were given, so a buffer can be released as soon as the last
  * command that uses it was encoded. A class is a quarter step between powers of two: at most a fifth of a buffer is slack.
  */
+import type { Errors } from "./errors.ts";
 import { BufferUsage } from "./flags.ts";
 
 /** Thrown where memory doesn't suffice. */
@@ -65,9 +66,11 @@ export class BufferPool {
   /** Told of each buffer that is taken, and for what, or given back: then there's no label. */
   onChange: ((buffer: GpuBuffer, label?: string) => void) | undefined;
   readonly #device: GPUDevice;
+  readonly #errors: Errors;
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, errors: Errors) {
     this.#device = device;
+    this.#errors = errors;
   }
 
   get use(): MemoryUse {
@@ -98,7 +101,9 @@ export class BufferPool {
   create(size: number, label: string, purpose = label): GpuBuffer {
     this.#buffers += 1;
     this.#bytes += size;
-    const raw = this.#device.createBuffer({ size, usage, label: `${label} ${size}` });
+    const raw = this.#errors.watch(() =>
+      this.#device.createBuffer({ size, usage, label: `${label} ${size}` }),
+    );
     return this.#took({ raw, id: nextId++, size }, purpose);
   }
 

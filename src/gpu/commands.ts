@@ -5,6 +5,7 @@
  * only for copies. A `Sink` put in the stream's place receives the commands instead: that's how steps are traced.
  */
 import type { BufferView } from "./buffers.ts";
+import type { Errors } from "./errors.ts";
 import type { Origin } from "./origin.ts";
 import type { KernelSource, PipelineCache } from "./pipelines.ts";
 import type { UniformSlot } from "./uniforms.ts";
@@ -43,9 +44,11 @@ export class CommandStream implements Sink {
   origin: (() => Origin) | undefined;
   readonly #device: GPUDevice;
   readonly #pipelines: PipelineCache;
+  readonly #errors: Errors;
 
-  constructor(device: GPUDevice, pipelines: PipelineCache) {
+  constructor(device: GPUDevice, pipelines: PipelineCache, errors: Errors) {
     this.#device = device;
+    this.#errors = errors;
     this.#pipelines = pipelines;
   }
 
@@ -148,17 +151,21 @@ export class CommandStream implements Sink {
     this.#count();
   }
 
-  /** Copies to a buffer made for mapping. */
-  copyOut(source: BufferView, target: GPUBuffer, targetOffset: number): void {
+  /** Copies to a buffer made for mapping, also during a detour, and leaves zeros behind if the source is to be emptied. */
+  copyOut(source: BufferView, target: GPUBuffer, targetOffset: number, isEmptied: boolean): void {
     const bytes = Math.ceil(source.byteLength / 4) * 4;
-    this.#copyEncoder().copyBufferToBuffer(source.buffer.raw, source.byteOffset, target, targetOffset, bytes);
+    const { raw } = source.buffer;
+    const encoder = this.#copyEncoder();
+    encoder.copyBufferToBuffer(raw, source.byteOffset, target, targetOffset, bytes);
+    if (isEmptied) encoder.clearBuffer(raw, source.byteOffset, bytes);
   }
 
   /** Submits what was encoded so far. */
   flush(): void {
     this.#pass?.end();
     this.#pass = undefined;
-    if (this.#encoder) this.#device.queue.submit([this.#encoder.finish()]);
+    const encoder = this.#encoder;
+    if (encoder) this.#errors.watch(() => this.#device.queue.submit([encoder.finish()]));
     this.#encoder = undefined;
     this.#pending = 0;
   }
@@ -193,7 +200,8 @@ export class CommandStream implements Sink {
     if (known) return known;
     checkAliases(kernel, views);
     const entries = bindGroupEntries(views, uniform);
-    const bindGroup = this.#device.createBindGroup({ label: kernel.label, layout, entries });
+    const { label } = kernel;
+    const bindGroup = this.#errors.watch(() => this.#device.createBindGroup({ label, layout, entries }));
     if (this.#bindGroups.size >= mostBindGroups) this.#bindGroups.clear();
     this.#bindGroups.set(key, bindGroup);
     return bindGroup;

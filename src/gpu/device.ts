@@ -1,13 +1,9 @@
-/**
- * A WebGPU device with what all kernels share: memory, pipelines, the command stream, readback, errors.
- *
- * WebGPU reports a mistake long after the call that made it, and skips the work. So the first uncaptured error is kept and
- * thrown at the next wait, with the label of the object it is about.
- */
-import { errorsComeLate, waitQuietly } from "#host";
+/** A WebGPU device with what all kernels share: memory, pipelines, the command stream, readback, errors. */
+import { waitQuietly } from "#host";
 import { describeAdapter, type GpuInfo } from "./adapter.ts";
 import { BufferPool, type BufferView, type GpuBuffer, type MemoryUse } from "./buffers.ts";
 import { CommandStream } from "./commands.ts";
+import { Errors } from "./errors.ts";
 import { describeFault, FaultWords, faultBytes } from "./faults.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { SharedMemory } from "./shared-memory.ts";
@@ -23,6 +19,8 @@ export class Device {
   readonly configurations: Configurations;
   readonly info: GpuInfo;
   readonly limits: GPUSupportedLimits;
+  /** What goes wrong with the work that is given. */
+  readonly errors: Errors;
   readonly pipelines: PipelineCache;
   readonly stream: CommandStream;
   readonly uniforms: UniformCache;
@@ -33,9 +31,6 @@ export class Device {
   readonly #pool: BufferPool;
   readonly #staging: StagingPool;
   readonly #owned: boolean;
-  #error: string | undefined;
-  #errorsSeen = 0;
-  #compileError: string | undefined;
   #destroyed = false;
   #trace: Trace | undefined;
 
@@ -43,19 +38,14 @@ export class Device {
   constructor(raw: GPUDevice, owned: boolean, configurations: Configurations = {}) {
     this.raw = raw;
     this.configurations = configurations;
-    const report = (message: string) => {
-      this.#error ??= message;
-      this.#errorsSeen += 1;
-    };
     this.#owned = owned;
     this.info = describeAdapter(raw);
     this.limits = raw.limits;
-    this.pipelines = new PipelineCache(raw, (message) => {
-      this.#compileError ??= message;
-    });
-    this.stream = new CommandStream(raw, this.pipelines);
-    this.uniforms = new UniformCache(raw);
-    this.#pool = new BufferPool(raw);
+    this.errors = new Errors(raw, owned);
+    this.pipelines = new PipelineCache(raw, this.errors);
+    this.stream = new CommandStream(raw, this.pipelines, this.errors);
+    this.uniforms = new UniformCache(raw, this.errors);
+    this.#pool = new BufferPool(raw, this.errors);
     this.shared = new SharedMemory(
       (bytes) => this.#pool.create(bytes, "recording"),
       (buffer) => {
@@ -63,7 +53,7 @@ export class Device {
         this.#pool.destroy(buffer);
       },
     );
-    this.#staging = new StagingPool(raw, this.stream);
+    this.#staging = new StagingPool(raw, this.stream, this.errors);
     this.faults = new FaultWords(() =>
       this.apart(() => {
         const words = this.allocate(faultBytes, "faults");
@@ -71,13 +61,6 @@ export class Device {
         return words;
       }),
     );
-    raw.addEventListener("uncapturederror", (event) => {
-      event.preventDefault();
-      report(`[gpu] ${event.error.message}`);
-    });
-    raw.lost.then(({ reason, message }) => {
-      if (reason !== "destroyed") report(`[gpu] the device was lost: ${message}`);
-    });
   }
 
   get memory(): MemoryUse {
@@ -192,13 +175,17 @@ export class Device {
     if (view.buffer instanceof VirtualBuffer && !view.buffer.real) return;
     if (this.stream.divert(view, data)) return;
     this.stream.flush();
+    this.errors.watch(() => this.#write(view, data));
+  }
+
+  #write({ buffer, byteOffset }: BufferView, data: ArrayBufferView<ArrayBuffer>): void {
+    const { queue } = this.raw;
     const whole = data.byteLength & ~3;
-    const { raw } = view.buffer;
-    if (whole > 0) this.raw.queue.writeBuffer(raw, view.byteOffset, data.buffer, data.byteOffset, whole);
+    if (whole > 0) queue.writeBuffer(buffer.raw, byteOffset, data.buffer, data.byteOffset, whole);
     if (whole < data.byteLength) {
       const tail = new Uint8Array(4);
       tail.set(new Uint8Array(data.buffer, data.byteOffset + whole, data.byteLength - whole));
-      this.raw.queue.writeBuffer(raw, view.byteOffset + whole, tail);
+      queue.writeBuffer(buffer.raw, byteOffset + whole, tail);
     }
   }
 
@@ -206,24 +193,18 @@ export class Device {
   async read(view: BufferView): Promise<ArrayBuffer> {
     this.requireAlive();
     const faults = this.faults.existing;
-    if (!faults) {
-      const [bytes = new ArrayBuffer(0)] = await this.#checked(this.#staging.read([view]));
-      return bytes;
-    }
-    const [bytes, words] = await this.#checked(this.#staging.read([view, faults]));
+    const reading = this.#staging.read(faults ? [view, faults] : [view], faults);
+    const [bytes = new ArrayBuffer(0), words] = await this.errors.check(reading);
     const message = words && describeFault(words);
-    if (message) {
-      this.write(faults, new Uint32Array(faultBytes / 4));
-      throw new Error(message);
-    }
-    return bytes ?? new ArrayBuffer(0);
+    if (message) throw new Error(message);
+    return bytes;
   }
 
   /** Waits until all commands given so far are done. @throws Error if one of them failed */
   async idle(): Promise<void> {
     this.requireAlive();
     this.stream.flush();
-    await this.#checked(waitQuietly(this.raw.queue.onSubmittedWorkDone()));
+    await this.errors.check(waitQuietly(this.raw.queue.onSubmittedWorkDone()));
   }
 
   /** Gives free memory back to the driver. */
@@ -244,43 +225,6 @@ export class Device {
   /** @throws Error after `destroy` */
   requireAlive(): void {
     if (this.#destroyed) throw new Error("[gpu] the device was destroyed; make a new one with createGpu()");
-  }
-
-  async #checked<T>(work: Promise<T>): Promise<T> {
-    let result: T;
-    try {
-      result = await work;
-    } catch (cause) {
-      await this.#allErrors();
-      throw new Error(this.#takeError() ?? "[gpu] waiting for the device failed", { cause });
-    }
-    await this.#allErrors();
-    const message = this.#takeError();
-    if (message) throw new Error(message);
-    return result;
-  }
-
-  /**
-   * Waits until the errors of the work are here, and those that follow from them: a launch that fails makes its submit fail too.
-   * Browsers deliver each error in a task of its own, in Chromium often after the wait's end (not the first one in 427 of 720
-   * tries, and rarely even that), but never after another round trip to the device (0 of 540; about 0.5 ms).
-   */
-  async #allErrors(): Promise<void> {
-    await this.pipelines.settled();
-    for (let seen = errorsComeLate ? -1 : 0; seen < this.#errorsSeen; ) {
-      seen = this.#errorsSeen;
-      this.raw.pushErrorScope("validation");
-      await waitQuietly(this.raw.popErrorScope()).catch(() => null); // a lost device has none, and was reported
-    }
-  }
-
-  #takeError(): string | undefined {
-    // The commands that used an invalid pipeline fail too, and sooner: the compile error is the cause.
-    const message = this.#compileError ?? this.#error;
-    this.#error = undefined;
-    this.#errorsSeen = 0;
-    this.#compileError = undefined;
-    return message;
   }
 }
 

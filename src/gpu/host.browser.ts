@@ -15,9 +15,6 @@ export async function openWebGpu(wanted?: string): Promise<GPU | undefined> {
   return navigator.gpu;
 }
 
-/** Whether the wait for work that failed may end before the error is here. */
-export const errorsComeLate = true;
-
 /** How many more devices may compile a list of kernels: a browser compiles in parallel itself. */
 export function siblingCount(_: GpuInfo): number {
   return 0;

@@ -40,9 +40,6 @@ export async function openWebGpu(wanted?: string): Promise<GPU | undefined> {
   return instance;
 }
 
-/** Whether the wait for work that failed may end before the error is here. Dawn in the same process reports it within the call. */
-export const errorsComeLate = false;
-
 /** How many more devices may compile a list of kernels. Only lavapipe's are known to find what another compiled, in Mesa's cache. */
 export function siblingCount({ description }: GpuInfo): number {
   const off = process.env.MESA_SHADER_CACHE_DISABLE ?? "";

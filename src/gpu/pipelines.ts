@@ -4,6 +4,7 @@
  * The key is the whole WGSL text, constants included, so an entry can't go stale. A pipeline that failed to compile is
  * reported with message, line and source, and is forgotten, so that a mended kernel of the same name starts afresh.
  */
+import type { Errors, Outcome } from "./errors.ts";
 import { shaderStageCompute } from "./flags.ts";
 
 /** How a kernel uses a binding: `write` means that every element is overwritten, `update` that old values matter. */
@@ -22,18 +23,19 @@ export interface Pipeline {
   readonly raw: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   readonly id: number;
+  /** Whether it compiled, until that is known. */
+  check?: Outcome | undefined;
 }
 
 export class PipelineCache {
   #pipelines = new Map<string, Pipeline>();
   #nextId = 1;
-  #checks = new Set<Promise<void>>();
   readonly #device: GPUDevice;
-  readonly #report: (message: string) => void;
+  readonly #errors: Errors;
 
-  constructor(device: GPUDevice, report: (message: string) => void) {
+  constructor(device: GPUDevice, errors: Errors) {
     this.#device = device;
-    this.#report = report;
+    this.#errors = errors;
   }
 
   get size(): number {
@@ -46,19 +48,24 @@ export class PipelineCache {
 
   /** The pipeline of a kernel, compiled now if it's new. A compile error is reported at the next wait. */
   get(kernel: KernelSource): Pipeline {
-    const known = this.#pipelines.get(kernel.source);
-    if (known) return known;
+    const pipeline = this.#pipelines.get(kernel.source) ?? this.#compile(kernel);
+    // The commands that use a pipeline that turns out to be invalid fail too, and sooner.
+    if (pipeline.check) this.#errors.expect(pipeline.check, true);
+    return pipeline;
+  }
+
+  #compile(kernel: KernelSource): Pipeline {
     this.#device.pushErrorScope("validation");
     const { module, layout, descriptor } = this.#describe(kernel);
-    const raw = this.#device.createComputePipeline(descriptor);
-    const check = this.#device.popErrorScope().then(async (error) => {
-      if (!error) return;
+    const pipeline = this.#store(kernel, this.#device.createComputePipeline(descriptor), layout);
+    const error = this.#device.popErrorScope().catch(() => null); // a lost device has none
+    pipeline.check = error.then((error) => {
+      pipeline.check = undefined;
+      if (!error) return undefined;
       this.#pipelines.delete(kernel.source);
-      this.#report(await explain(kernel, module, error.message));
+      return explain(kernel, module, error.message);
     });
-    const settled = check.finally(() => this.#checks.delete(settled));
-    this.#checks.add(settled);
-    return this.#store(kernel, raw, layout);
+    return pipeline;
   }
 
   /** Compiles a kernel without blocking; several run in parallel where the driver can. @throws Error with message, line and source */
@@ -79,13 +86,8 @@ export class PipelineCache {
     }
   }
 
-  /** Resolves when the outcome of every compilation so far is known. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#checks);
-  }
-
   #store(kernel: KernelSource, raw: GPUComputePipeline, layout: GPUBindGroupLayout): Pipeline {
-    const pipeline = { raw, layout, id: this.#nextId++ };
+    const pipeline: Pipeline = { raw, layout, id: this.#nextId++ };
     this.#pipelines.set(kernel.source, pipeline);
     return pipeline;
   }

@@ -61,7 +61,7 @@ export class Recording {
     });
     device.settle(trace);
     this.memory = describeMemory(uses, plan.sizes);
-    this.#steps = commands.map((command) => prepare(device, command));
+    this.#steps = device.errors.watch(() => commands.map((command) => prepare(device, command)));
     this.#pinned = new Set(
       commands.flatMap(viewsOf).flatMap(({ buffer }) => {
         const real = buffer instanceof VirtualBuffer ? buffer.real : buffer;
@@ -109,7 +109,7 @@ export class Recording {
     stream.flush();
     const times: Promise<number>[] = [];
     for (const section of this.#sections) {
-      this.#device.raw.queue.submit([this.#encode(section)]);
+      this.#device.errors.watch(() => this.#device.raw.queue.submit([this.#encode(section)]));
       if (!this.#measured) times.push(this.#doneAt());
     }
     if (!this.#measured) this.#join(performance.now(), times);

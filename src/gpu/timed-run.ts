@@ -36,7 +36,6 @@ const resolvable = 0x200 | 0x4;
 const launchesPerSet = 2048;
 
 async function timeByTimestamps(device: Device, commands: readonly DeferredCommand[]): Promise<number[]> {
-  const { raw } = device;
   const stamps: Stamps[] = [];
   let last: Stamps | undefined;
   for (const command of commands) {
@@ -45,7 +44,7 @@ async function timeByTimestamps(device: Device, commands: readonly DeferredComma
       continue;
     }
     if (!last || last.launches === launchesPerSet) {
-      last = new Stamps(raw);
+      last = device.errors.watch(() => new Stamps(device));
       stamps.push(last);
     }
     execute(device, command, last.next());
@@ -65,10 +64,11 @@ class Stamps {
   readonly #set: GPUQuerySet;
   readonly #resolved: GPUBuffer;
 
-  constructor(device: GPUDevice) {
+  constructor(device: Device) {
     const label = "profile";
-    this.#set = device.createQuerySet({ label, type: "timestamp", count: 2 * launchesPerSet });
-    this.#resolved = device.createBuffer({ label, size: 16 * launchesPerSet, usage: resolvable });
+    const { raw } = device;
+    this.#set = raw.createQuerySet({ label, type: "timestamp", count: 2 * launchesPerSet });
+    this.#resolved = raw.createBuffer({ label, size: 16 * launchesPerSet, usage: resolvable });
   }
 
   next(): GPUComputePassTimestampWrites {
@@ -83,7 +83,7 @@ class Stamps {
   async read(device: Device): Promise<number[]> {
     const encoder = device.raw.createCommandEncoder({ label: "profile" });
     encoder.resolveQuerySet(this.#set, 0, 2 * this.launches, this.#resolved, 0);
-    device.raw.queue.submit([encoder.finish()]);
+    device.errors.watch(() => device.raw.queue.submit([encoder.finish()]));
     const byteLength = 16 * this.launches;
     const buffer = { raw: this.#resolved, id: 0, size: byteLength };
     const nanoseconds = new BigInt64Array(await device.read({ buffer, byteOffset: 0, byteLength }));

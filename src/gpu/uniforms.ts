@@ -4,6 +4,7 @@
  * Shapes repeat from step to step, so after the first step a launch finds its parameters here and uploads nothing. A slot is
  * never rewritten, so recorded and queued commands can refer to it for good.
  */
+import type { Errors } from "./errors.ts";
 import { BufferUsage } from "./flags.ts";
 
 const slotsPerPage = 64;
@@ -21,10 +22,12 @@ export class UniformCache {
   #page: GPUBuffer | undefined;
   #nextId = 1;
   readonly #device: GPUDevice;
+  readonly #errors: Errors;
   readonly #slotBytes: number;
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, errors: Errors) {
     this.#device = device;
+    this.#errors = errors;
     this.#slotBytes = Math.max(256, device.limits.minUniformBufferOffsetAlignment);
   }
 
@@ -33,7 +36,7 @@ export class UniformCache {
     const key = words.join();
     let slot = this.#slots.get(key);
     if (!slot) {
-      slot = this.#append(words);
+      slot = this.#errors.watch(() => this.#append(words));
       this.#slots.set(key, slot);
     }
     return slot;

@@ -41,6 +41,19 @@ describe("faults", () => {
     await expect(x.item()).rejects.toThrow("[test] 1, 2, 3");
   });
 
+  it("belong to one of several reads at a time, and none is lost between them", async () => {
+    const x = gpu.tensor([4]);
+    const reads = [x.data()];
+    for (const a of [1, 2]) {
+      report(a);
+      reads.push(x.data(), x.data());
+    }
+    const outcomes = await Promise.allSettled(reads);
+    expect(
+      outcomes.map((outcome) => (outcome.status === "rejected" ? outcome.reason.message : "done")),
+    ).toEqual([...["done", "[test] 1, 2, 3", "done", "[test] 2, 2, 3", "done"]]);
+  });
+
   it("of an unknown kind are errors too", async () => {
     report(1, 4_000_000);
     await expect(gpu.tensor([4]).data()).rejects.toThrow("unknown fault 4000000");
