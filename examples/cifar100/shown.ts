@@ -8,6 +8,10 @@ export function shown(path: string): string {
   return near === "" ? "." : near.startsWith("..") ? path : near;
 }
 
-export function quoted(path: string): string {
-  return /^[\w./\\:@%+,-]+$/.test(path) ? path : JSON.stringify(path);
+/** A word as a shell takes it. Between double quotes `$` and backquotes would still mean something, save on Windows, where there are no others. */
+export function quoted(word: string): string {
+  if (/^[\w./\\:@%+,-]+$/.test(word)) return word;
+  return process.platform === "win32" || !/[$`"\\!]/.test(word)
+    ? `"${word}"`
+    : `'${word.replaceAll("'", "'\\''")}'`;
 }
