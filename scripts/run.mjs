@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { constants } from "node:os";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { provideChromium } from "./setup/chromium.mjs";
 import { root } from "./setup/packages.mjs";
 import { fail, SetupError } from "./setup/report.mjs";
@@ -42,11 +42,13 @@ try {
  * @returns {Promise<string>} the bundle's path; its name holds a hash of its content, so runs side by side can't collide
  */
 async function bundle(entry) {
-  if (!existsSync(entry)) throw new SetupError(`there is no file ${entry}`);
+  const source = [resolve(entry), join(root, entry)].find(existsSync); // npm starts scripts in the root, others are elsewhere
+  if (!source) throw new SetupError(`there is no file ${entry}`);
+  const folder = join(root, "node_modules/.cache/wgrad");
   const esbuild = await import("esbuild");
   const { outputFiles } = await esbuild
     .build({
-      entryPoints: [entry],
+      entryPoints: [source],
       bundle: true,
       write: false,
       platform: "node",
@@ -57,18 +59,19 @@ async function bundle(entry) {
       sourcesContent: false,
       alias: { "wgrad/node": "./src/node.ts", "wgrad/testing": "./src/testing.ts", wgrad: "./src/index.ts" },
       absWorkingDir: root,
-      outdir: join(root, "node_modules/.cache/wgrad"),
+      outdir: folder,
       logLevel: "error",
     })
     .catch(() => process.exit(1)); // esbuild has printed what is wrong, and where
   const code = outputFiles[0]?.contents ?? new Uint8Array();
-  const folder = join(root, "node_modules/.cache/wgrad");
-  const name = entry.replace(/\.ts$/, "").replace(/[^a-z0-9]+/gi, "-");
+  const name = relative(root, source)
+    .replace(/\.ts$/, "")
+    .replace(/[^a-z0-9]+/gi, "-");
   const file = join(folder, `${name}-${createHash("sha256").update(code).digest("hex").slice(0, 12)}.mjs`);
   mkdirSync(folder, { recursive: true });
   for (const old of readdirSync(folder).filter((other) => other.startsWith(`${name}-`))) {
-    if (Date.now() - statSync(join(folder, old)).mtimeMs > 86_400_000)
-      rmSync(join(folder, old), { force: true });
+    const age = Date.now() - (statSync(join(folder, old), { throwIfNoEntry: false })?.mtimeMs ?? 0);
+    if (age > 86_400_000) rmSync(join(folder, old), { force: true });
   }
   writeFileSync(`${file}.${process.pid}`, code);
   renameSync(`${file}.${process.pid}`, file);
@@ -81,7 +84,8 @@ async function bundle(entry) {
  * @param {NodeJS.ProcessEnv} env
  */
 function run(argv, env) {
-  const child = spawn(process.execPath, argv, { stdio: "inherit", env, cwd: root });
+  const INIT_CWD = env.INIT_CWD ?? process.cwd(); // where paths count from, as npm says it
+  const child = spawn(process.execPath, argv, { stdio: "inherit", env: { ...env, INIT_CWD }, cwd: root });
   for (const signal of /** @type {const} */ (["SIGTERM", "SIGHUP"]))
     process.on(signal, () => child.kill(signal));
   // Ctrl-C reaches every process of the terminal's group, the child included, which saves its work and ends; so here it's
