@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -177,6 +178,8 @@ describe("the newest good snapshot", () => {
     const { snapshots, damaged } = await listSnapshots(place);
     expect(snapshots.map(({ savedAt }) => savedAt)).toEqual([4, 3, 2, 1]);
     expect(damaged).toEqual([]);
+    symlinkSync("deleted between listing and looking", join(place, "gone.wgrad"));
+    expect(await listSnapshots(place)).toEqual({ snapshots, damaged });
     const { path, snapshot } = await loadLatestSnapshot(place);
     expect(path).toBe(join(place, "2.wgrad"));
     expect(snapshot.meta).toEqual({ savedAt: 4 });

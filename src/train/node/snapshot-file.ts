@@ -50,7 +50,9 @@ export async function listSnapshots(folder: string): Promise<SnapshotList> {
   const damaged: { path: string; error: SnapshotError; savedAt: number }[] = [];
   for (const name of names.filter((each) => each.endsWith(".wgrad") && !each.startsWith("."))) {
     const path = join(folder, name);
-    const { mtimeMs } = await stat(path);
+    const found = await stat(path).catch(() => undefined);
+    if (!found) continue; // another run has just deleted it
+    const { mtimeMs } = found;
     try {
       const meta = await loadSnapshotMeta(path);
       snapshots.push({ path, meta, savedAt: savedAt(meta) ?? mtimeMs });
