@@ -1,19 +1,35 @@
 /** The user's cache folder: what set-up found out, and what it unpacked, outlives a clone of the repository. */
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
-import { homedir, tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
+import { homedir, tmpdir } from "node:os";
+import { isAbsolute, join } from "node:path";
 
 /** @returns {string} a private folder that exists and can be written to */
 export function cacheFolder() {
-  const { LOCALAPPDATA, XDG_CACHE_HOME } = process.env;
+  const { LOCALAPPDATA, XDG_CACHE_HOME = "" } = process.env;
   const base =
     process.platform === "win32"
-      ? (LOCALAPPDATA ?? join(homedir(), "AppData", "Local"))
+      ? LOCALAPPDATA || inHome("AppData", "Local")
       : process.platform === "darwin"
-        ? join(homedir(), "Library", "Caches")
-        : XDG_CACHE_HOME || join(homedir(), ".cache");
-  // A service account's home may be missing or read-only.
-  return writable(join(base, "wgrad")) ?? writable(join(tmpdir(), `wgrad-${userInfo().uid}`)) ?? tmpdir();
+        ? inHome("Library", "Caches")
+        : isAbsolute(XDG_CACHE_HOME)
+          ? XDG_CACHE_HOME
+          : inHome(".cache");
+  // A service account's home may be missing or read-only, and a container's user may have neither home nor name.
+  return (
+    (base && writable(join(base, "wgrad"))) ||
+    writable(join(tmpdir(), `wgrad-${process.getuid?.() ?? ""}`)) ||
+    tmpdir()
+  );
+}
+
+/** @param {string[]} folders */
+function inHome(...folders) {
+  try {
+    const home = homedir();
+    return home && join(home, ...folders);
+  } catch {
+    return undefined;
+  }
 }
 
 /** @param {string} folder */

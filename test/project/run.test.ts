@@ -3,8 +3,9 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, expect, it } from "vitest";
+import { cacheFolder } from "wgrad/node";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "wgrad-run-")));
@@ -27,4 +28,14 @@ it("says which file isn't there", () => {
   const args = [join(root, "scripts/run.mjs"), "--no-adapter", "nowhere.ts"];
   const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8" });
   expect([status, stderr]).toEqual([1, "wgrad: there is no file nowhere.ts\n"]);
+});
+
+it("set-up has a cache folder, of its own and whole, for a user without a home too", () => {
+  const module = JSON.stringify(pathToFileURL(join(root, "scripts/setup/cache.mjs")).href);
+  const script = `console.log((await import(${module})).cacheFolder())`;
+  const env = { ...process.env, HOME: "", XDG_CACHE_HOME: "relative", LOCALAPPDATA: "", TMPDIR: folder };
+  const args = ["--input-type=module", "-e", script];
+  const { stdout } = spawnSync(process.execPath, args, { cwd: folder, env, encoding: "utf8" });
+  if (process.platform === "linux") expect(stdout).toBe(`${join(folder, `wgrad-${process.getuid?.()}`)}\n`);
+  expect(cacheFolder({ HOME: "" }, "linux")).toMatch(/^(\/|[A-Z]:).*wgrad$/);
 });
