@@ -73,6 +73,7 @@ export function recordStep<A extends readonly unknown[], R>(
       );
     }
     const inputs = listInputs(gpu, args);
+    if (device.tracing) return rehearse(gpu, fn, args);
     const key = `${gradientsEnabled()} ${keyOf(args)}${sharingOf(inputs)}`;
     dropStale(entries);
     let entry = entries.find((known) => known.key === key && known.recording.fits);
@@ -104,6 +105,20 @@ export function recordStep<A extends readonly unknown[], R>(
     recordings: () => entries.map(({ recording }) => recording),
     check: () => entries.forEach(check),
   });
+}
+
+/** What a step does in a trace that nothing of is executed, such as `precompile`'s: no more than its function. */
+function rehearse<A extends readonly unknown[], R>(
+  gpu: Gpu,
+  fn: (...args: A) => R,
+  args: readonly unknown[],
+): R {
+  const inputs = new InputTensors(gpu, args);
+  try {
+    return gpu.scope(() => runSynchronously(fn, inputs.args as A));
+  } finally {
+    inputs.release();
+  }
 }
 
 /** Runs `fn` without executing it. The host's side of the step happens here once. */
@@ -203,7 +218,9 @@ function handleOf(tensor: Tensor, handles: Tensor[]): Tensor {
 function handOutGradients(tensors: readonly Tensor[], inputs: readonly unknown[], handles: Tensor[]): void {
   tensors.forEach(({ grad }, k) => {
     const input = inputs[k];
-    if (grad && input instanceof Tensor) input.grad = handleOf(grad, handles);
+    if (!grad || !(input instanceof Tensor)) return;
+    input.grad = handleOf(grad, handles);
+    input.gpu.scopes.tie(input.grad.claim, input.claim);
   });
 }
 

@@ -1,6 +1,6 @@
 /** A step that was precompiled computes what it computes without. */
 import { expect, it } from "vitest";
-import { createGpu, matmul, mul, sum, type Tensor } from "wgrad";
+import { createGpu, matmul, mul, optim, sum, type Tensor } from "wgrad";
 import { gpu } from "../support/gpu.ts";
 
 // A Gpu of its own, on the same device: nothing was computed on it yet.
@@ -28,4 +28,19 @@ it("leaves no gradient behind to which the first backward() would add", async ()
   expect(await weight.grad?.data()).toEqual(new Float32Array([4, 6]));
   step();
   expect(await weight.grad?.data()).toEqual(new Float32Array([8, 12]));
+});
+
+it("executes nothing of a recorded step either, before its first call and after", async () => {
+  const weight = fresh.tensor([2, 3], [2], { requiresGrad: true });
+  const optimizer = optim.sgd([weight], { lr: 0.5 });
+  const step = fresh.record((x: Tensor) => {
+    sum(mul(weight, x)).backward();
+    optimizer.step();
+  });
+  const precompile = () => fresh.precompile(() => step(Float32Array.of(2, 4)));
+  await precompile();
+  expect(await weight.data()).toEqual(new Float32Array([2, 3]));
+  step(Float32Array.of(2, 4));
+  await precompile();
+  expect(await weight.data()).toEqual(new Float32Array([1, 1]));
 });

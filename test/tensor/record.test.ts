@@ -153,6 +153,13 @@ describe("arguments and results", () => {
     }
   });
 
+  it("gives arguments gradients that live as long as they do, whichever scope the call is in", async () => {
+    const x = gpu.tensor([3], [1], { requiresGrad: true });
+    const step = gpu.record((a: Tensor) => sum(mul(a, a)).backward());
+    gpu.scope(() => step(x));
+    expect([...((await x.grad?.data()) ?? [])]).toEqual([6]);
+  });
+
   it("gives an argument that stands in several places the sum of their gradients", async () => {
     const [x, y] = [2, 5].map((value) => gpu.tensor([value], [1], { requiresGrad: true })) as [
       Tensor,
