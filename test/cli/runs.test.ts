@@ -102,6 +102,9 @@ describe("snapshots", () => {
     expect(complaint(noFolder)).toEqual([
       `cifar100: [files] '${join(folder, "file/out")}' can't be written: its folder doesn't exist; make it or choose another (ENOTDIR)`,
     ]);
+    expect(complaint(await cifar100([...tinyRun, "-o", "file"]))).toEqual([
+      `cifar100: [files] '${join(folder, "file")}' can't be written: it's a file; choose a folder (EEXIST)`,
+    ]);
     mkdirSync(join(folder, "empty"));
     const empty = await cifar100(["--resume", "empty"]);
     expect(empty.status).toBe(1);

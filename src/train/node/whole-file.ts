@@ -54,6 +54,8 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: `${readOnly} (EPERM)`,
   ENOENT: `${missing} (ENOENT)`,
   ENOTDIR: `${missing} (ENOTDIR)`,
+  EEXIST: "it's a file; choose a folder (EEXIST)",
+  EISDIR: "it's a folder; choose another name (EISDIR)",
 };
 
 /** Deletes what processes that are gone left half written in a folder. */
