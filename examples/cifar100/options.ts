@@ -92,7 +92,6 @@ export function parseOptions(args: readonly string[]): Options | undefined {
 }
 
 function describe(): Command {
-  const path = (value: string) => fromCallersFolder(value);
   return new Command("npm run cifar100 --")
     .usage("[options]")
     .description("Trains VGG on CIFAR-100 or CIFAR-10 with WebGPU.")
@@ -110,7 +109,7 @@ function describe(): Command {
       new Option(
         "--data <dir|tar>",
         `folder or archive of the set's binary version (default: "${defaultDataFolder}", or the cache folder, if it's there)`,
-      ).argParser(path),
+      ).argParser(pathOf),
     )
     .addOption(
       new Option(
@@ -147,7 +146,7 @@ function describe(): Command {
       new Option(
         "--profile <file>",
         "after a few steps, say where the time and the memory of one go, and write its trace for chrome://tracing and Perfetto",
-      ).argParser(path),
+      ).argParser(pathOf),
     )
     .option(
       "--memory <mib>",
@@ -164,22 +163,28 @@ function describe(): Command {
     .addOption(
       new Option("-o, --out <dir>", "folder for log and snapshots (with --resume DIR: that folder)")
         .default(fromCallersFolder("result"), "result")
-        .argParser(path),
+        .argParser(pathOf),
     )
     .addOption(
       new Option(
         "-r, --resume <dir|file>",
         "go on from the newest good snapshot of an output folder, or from a file, with its settings",
-      ).argParser(path),
+      ).argParser(pathOf),
     )
     .addOption(
-      new Option("--evaluate <file>", "don't train: print a snapshot's test accuracy in %").argParser(path),
+      new Option("--evaluate <file>", "don't train: print a snapshot's test accuracy in %").argParser(pathOf),
     );
 }
 
 /** npm starts scripts in the package's folder and says in INIT_CWD where the user is. */
 export function fromCallersFolder(path: string): string {
   return isAbsolute(path) ? path : resolve(process.env.INIT_CWD ?? process.cwd(), path);
+}
+
+/** An empty one comes from a variable that isn't set, and would be the folder that the user is in. */
+export function pathOf(value: string): string {
+  if (value !== "") return fromCallersFolder(value);
+  throw new InvalidArgumentError("It must name a file or a folder.");
 }
 
 function deviceOfGpu(value: string): string {

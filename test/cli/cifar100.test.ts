@@ -249,6 +249,7 @@ describe("usage", () => {
       ["--resume", "a", "--evaluate", "b"],
       "--resume goes on training and --evaluate doesn't train; give one of them",
     ],
+    [["--out", ""], "option '-o, --out <dir>' argument '' is invalid. It must name a file or a folder"],
     [["somewhere"], "too many arguments. Expected 0 arguments but got 1"],
   ])("%j is wrong: status 2, one line", async (args, message) => {
     const outcome = await cifar100(args);
