@@ -57,6 +57,7 @@ async function readSnapshot(path: string): Promise<TrainedFile> {
     ...settings,
     configurations: info.configurations,
     open: (gpu, classes) => {
+      requireClasses(settings.dataset === "cifar10" ? 10 : 100, classes);
       const model = makeModel(gpu, settings, classes);
       train.restoreRun(snapshot, { model });
       return { ...settings, model };
@@ -75,14 +76,18 @@ async function readModel(path: string): Promise<TrainedFile> {
     testLimit: 0,
     open: (gpu, classes) => {
       const { model, normalization, classNames, metadata } = loadPretrained(gpu, bytes);
-      if (classNames.length !== classes)
-        throw new Error(
-          `the model tells ${classNames.length} classes apart, but the test set has ${classes}`,
-        );
+      requireClasses(classNames.length, classes);
       const recipe = recipeNames.find((name) => name === metadata.recipe) ?? "chainer-2016";
       return { model, normalization, recipe };
     },
   };
+}
+
+function requireClasses(known: number, asked: number): void {
+  if (known === asked) return;
+  throw new Error(
+    `the model tells ${known} classes apart, but the test set has ${asked}: name the set that it learnt by --dataset or --data`,
+  );
 }
 
 /** Judges a model as its recipe does, and plainly. */

@@ -197,8 +197,9 @@ class Session {
 
   /** The trained model in a file that `--evaluate`, `npm run classify` and the web page take. */
   async #saveModel(log: readonly JudgedEntry[]): Promise<void> {
-    const { recipe, width, epochs, seed, dataset, normalization } = this.#settings;
+    const { recipe, width, seed, dataset, normalization } = this.#settings;
     const last = log.at(-1);
+    const epochs = last?.epoch ?? 0; // fewer than was asked for where it stopped early
     const accuracyTta = last?.["augmented/main/accuracy"];
     const file = await savePretrained(this.plan.model, {
       ...{ model: recipe === "record" ? "vggFast" : "vgg", width, recipe, epochs, seed, dataset },

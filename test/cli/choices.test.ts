@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
-import { data } from "wgrad";
+import { data, nn } from "wgrad";
 import { cacheFolder } from "wgrad/node";
 import { encodeRecords } from "../../src/data/cifar-binary.ts";
 import { cifar10Format } from "../../src/data/cifar-format.ts";
@@ -51,6 +51,8 @@ describe("--early-stopping", () => {
     expect(stdout).toContain(
       `Stopped early: ${metric} was best after epoch ${best} and no better in the 3 epochs since; --early-stopping none goes on.`,
     );
+    const { metadata } = nn.decodeSafetensors(readFileSync(join(folder, "early/model.safetensors")));
+    expect(metadata.epochs).toBe(String(entries.length));
 
     const last = `early/snapshot_epoch_${entries.length}.wgrad`;
     const again = await cifar100("--resume", last, "-o", "again");
@@ -116,6 +118,9 @@ describe("--dataset cifar10", () => {
     const snapshot = "ten/snapshot_epoch_1.wgrad";
     const { stdout } = await cifar100("--evaluate", snapshot, "--data", "own.tar.gz", "--unofficial");
     expect(stdout).toBe(`${(100 * (log("ten")[0]?.["validation/main/accuracy"] ?? -1)).toFixed(2)}\n`);
+    expect(onlyLine(await cifar100("--evaluate", snapshot, "-d", "synthetic"))).toBe(
+      "cifar100: the model tells 10 classes apart, but the test set has 100: name the set that it learnt by --dataset or --data",
+    );
     const other = await cifar100("--resume", snapshot, "-d", "cifar100", "-o", "ten");
     expect([other.status, onlyLine(other)]).toEqual([
       2,
