@@ -96,7 +96,7 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
       "fresh",
       async (page) => {
         await page.getByRole("button", { name: "Run the benchmark" }).click();
-        await page.getByRole("cell", { name: "126", exact: true }).waitFor();
+        await page.getByRole("cell", { name: /^126/ }).waitFor();
       },
     ],
   ];
@@ -160,6 +160,21 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
     await rate.fill("0.2");
     await page.keyboard.press("Enter");
     await page.getByRole("status").getByText("Training").waitFor();
+    await page.close();
+  });
+
+  it("says in its title how far the run is, though a hidden page draws no frames", async () => {
+    const before = "window.requestAnimationFrame = () => 0";
+    const { page } = await openPage(browser, "training", { before });
+    await expect.poll(() => page.title()).toMatch(/^48\.0/);
+    await page.close();
+  });
+
+  it("says that the worker's script is broken", async () => {
+    const { page } = await openPage(browser, "fresh", { worker: "const twice = 1; const twice = 2;" });
+    await page.getByRole("alert").getByText("The worker script couldn't be loaded").waitFor();
+    await page.locator(".state").getByText("No GPU").waitFor();
+    expect(await page.getByRole("button", { name: "Reload the page" }).isEnabled()).toBe(true);
     await page.close();
   });
 

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { shareAbove } from "../../examples/cifar100/web/page/curves.ts";
 import { Absence } from "../../examples/cifar100/web/page/hidden.ts";
 import { reduce } from "../../examples/cifar100/web/page/reduce.ts";
+import { roofOf } from "../../examples/cifar100/web/page/roofline.ts";
+import { lossTop } from "../../examples/cifar100/web/page/run-points.ts";
 import {
   currentModel,
   fits,
@@ -216,6 +219,25 @@ describe("models", () => {
     expect(currentModel(gone)?.kind).toBe("run");
   });
 
+  it("drops what another model said, and keeps it where the model is chosen", () => {
+    const guess = { label: 0, name: "a", confidence: 1 };
+    const state = stateAfter(
+      { type: "models", models: [model("pretrained")] },
+      { type: "tab", tab: "classify" },
+      { type: "result", result: { guesses: [guess] } },
+    );
+    const begun: Action = { type: "models", models: [model("run"), model("pretrained")] };
+    expect(reduce(state, begun).guesses).toBeUndefined();
+    expect(reduce(state, { type: "tab", tab: "runs" }).guesses).toEqual([guess]);
+  });
+
+  it("drops an earlier run's confusions when another begins", () => {
+    const confusion = { model: "run", of: { names: ["x"], counts: [[1]] } } as const;
+    const state = stateAfter({ type: "run", run: "1" }, { type: "result", result: { confusion } });
+    expect(reduce(state, { type: "run", run: "1" }).confusion).toEqual(confusion);
+    expect(reduce(state, { type: "run", run: "2" }).confusion).toBeUndefined();
+  });
+
   it("asks about images only of a model that knows their classes", () => {
     const models = (synthetic: boolean): Action => ({
       type: "models",
@@ -249,6 +271,13 @@ describe("notices", () => {
     expect(stateAfter({ ...opened, notKept: "Another tab has it." }).notices).toHaveLength(1);
   });
 
+  it("say what was done last until another tab is shown", () => {
+    const done = (message: string): Action => ({ type: "notice", about: { kind: "done", message } });
+    const state = stateAfter(done("Rate 0.1."), problem("memory"), done("Rate 0.2."));
+    expect(state.notices.map(({ id }) => id)).toEqual([2, 3]);
+    expect(reduce(state, { type: "tab", tab: "look" }).notices.map(({ id }) => id)).toEqual([2]);
+  });
+
   it("tell what a run did while the tab was hidden", () => {
     const store = createStore<State, Action>(
       stateAfter(opened, { type: "status", status: "training" }),
@@ -271,6 +300,37 @@ describe("notices", () => {
     absence.changed(false);
     expect(store.state.notices.map(({ about }) => about)).toEqual([
       { kind: "hidden", seconds: 60, steps: 50 },
+    ]);
+  });
+});
+
+describe("axes", () => {
+  it.each([
+    [0, 0.05],
+    [0.05, 0.05],
+    [0.07, 0.1],
+    [0.2, 0.25],
+    [0.686, 1],
+    [1, 1],
+    [Number.NaN, 1],
+  ])("for shares up to %s end at %s", (most, end) => expect(shareAbove(most)).toBe(end));
+
+  it("of losses end at twice the training's largest, whatever the first validation's is", () => {
+    const curve = [4.7, 4.4].map((loss, k) => ({ iteration: k, epoch: k, loss, accuracy: 0 }));
+    expect(lossTop([{ curve }, { curve: [] }])).toBe(10);
+    expect(lossTop([])).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("of a roofline hold the roof's corners that lie on them", () => {
+    const peaks = { gflops: 30, gigabytesPerSecond: 2 };
+    expect(roofOf(peaks, 0.1, 1000)).toEqual([
+      [0.1, 0.2],
+      [15, 30],
+      [1000, 30],
+    ]);
+    expect(roofOf(peaks, 0.1, 10)).toEqual([
+      [0.1, 0.2],
+      [10, 20],
     ]);
   });
 });

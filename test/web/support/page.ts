@@ -38,13 +38,24 @@ export interface OpenOptions {
   readonly colorScheme?: "light" | "dark";
   /** The tab that stands in the address. */
   readonly tab?: string;
+  /** JavaScript that runs in the page before anything else of it. */
+  readonly before?: string;
+  /** In place of the fake worker's script. */
+  readonly worker?: string;
 }
 
 /** @returns the page, and what it complained about: errors, refusals of the policy, requests to elsewhere */
 export async function openPage(
   browser: Browser,
   situation: Situation,
-  { width = 1280, height = 900, colorScheme = "light", tab = "train" }: OpenOptions = {},
+  {
+    width = 1280,
+    height = 900,
+    colorScheme = "light",
+    tab = "train",
+    before,
+    worker: other,
+  }: OpenOptions = {},
 ): Promise<{ readonly page: Page; readonly complaints: string[] }> {
   script ??= bundle("examples/cifar100/web/page/main.ts");
   const worker =
@@ -53,9 +64,10 @@ export async function openPage(
   workers.set(situation, worker);
   const made: Readonly<Record<string, () => Promise<string>>> = {
     "/page.js": async () => script ?? "",
-    "/worker.js": () => worker,
+    "/worker.js": async () => other ?? worker,
   };
   const page = await browser.newPage({ viewport: { width, height }, colorScheme, reducedMotion: "reduce" });
+  if (before !== undefined) await page.addInitScript(before);
   const complaints: string[] = [];
   page.on("console", (message) => complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(error.message));

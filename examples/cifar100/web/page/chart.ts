@@ -21,8 +21,6 @@ export interface Theme {
 }
 
 const curveColours = 8;
-const darkness = matchMedia("(prefers-color-scheme: dark)");
-const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Chart {
   readonly element: HTMLElement;
@@ -41,7 +39,7 @@ export class Chart {
       this.#plot,
     );
     new ResizeObserver(() => this.#resize()).observe(this.#plot);
-    darkness.addEventListener("change", () => this.#redraw());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#redraw());
   }
 
   /** @param description what somebody who doesn't see the drawing is told */
@@ -106,7 +104,7 @@ export function tooltip({ card, line, text }: Theme): Record<string, unknown> {
     borderColor: line,
     borderWidth: 1,
     textStyle: { color: text, fontSize: 13 },
-    transitionDuration: stillness.matches ? 0 : 0.2,
+    transitionDuration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 0.2,
   };
 }
 
