@@ -1,6 +1,6 @@
 import { type KernelCase, noise, values, view } from "./cases.ts";
 import { transposeReference } from "./transpose.reference.ts";
-import { launchTranspose, transposeQuads, transposeScalars } from "./transpose.ts";
+import { launchTranspose, transposeQuads, transposeWords } from "./transpose.ts";
 
 const shapes: readonly (readonly [shape: readonly number[], permutation: readonly number[]])[] = [
   [[1], [0]],
@@ -47,7 +47,7 @@ export const transposeCases: KernelCase[] = shapes.map(([shape, permutation]) =>
   const size = shape.reduce((product, extent) => product * extent, 1);
   return {
     name: `transpose [${shape.join(", ")}] -> [${permutation.join(", ")}]`,
-    covers: [transposeScalars, transposeQuads],
+    covers: [transposeWords, transposeQuads],
     inputs: () => ({ x: noise(size, 1) }),
     outputs: { y: size },
     launch: (device, views) =>

@@ -1,6 +1,7 @@
 /**
  * y = x with its axes permuted. Each output element gathers one input element by index arithmetic; where the last axis stays
- * last and holds whole vec4s (channels of NHWC), vec4s are moved.
+ * last and holds whole vec4s (channels of NHWC), vec4s are moved. Elements are moved as words: read as floats, small integers would be
+ * denormal numbers, which a GPU may take for 0.
  *
  * A tiled version for matrices, through workgroup memory, was left out: what training spends its time on takes transposed
  * operands as they are.
@@ -10,8 +11,8 @@ import type { Device } from "../gpu/device.ts";
 import { kernel, wgsl } from "../gpu/kernel.ts";
 import { mergeDimensions, rowMajorStrides, walkOffsets, walkParams, walkParamTypes } from "./strides.ts";
 
-function transposeKernel(element: "scalar" | "quad") {
-  return kernel(`transpose_${element}s`, {
+function transposeKernel(element: "u32" | "vec4u") {
+  return kernel(`transpose_${element}`, {
     read: { x: element },
     write: { y: element },
     params: { n: "u32", ...walkParamTypes("x") },
@@ -22,8 +23,8 @@ function transposeKernel(element: "scalar" | "quad") {
   });
 }
 
-export const transposeScalars = transposeKernel("scalar");
-export const transposeQuads = transposeKernel("quad");
+export const transposeWords = transposeKernel("u32");
+export const transposeQuads = transposeKernel("vec4u");
 
 export interface Transpose {
   readonly x: BufferView;
@@ -41,7 +42,7 @@ export function launchTranspose(device: Device, { x, y, shape, permutation }: Tr
   const strides = rowMajorStrides(walked);
   const walk = mergeDimensions("transpose", permuted(walked, permutation), [permuted(strides, permutation)]);
   const n = walked.reduce((product, extent) => product * extent, 1);
-  (byQuads ? transposeQuads : transposeScalars)(device, { x, y, n, ...walkParams(walk, "x") });
+  (byQuads ? transposeQuads : transposeWords)(device, { x, y, n, ...walkParams(walk, "x") });
 }
 
 /** The values of the axes in their new order. */

@@ -97,6 +97,8 @@ it("the maximum's gradient goes to the first of equals", async () => {
 it("transpose takes integers, and refuses what is no permutation", async () => {
   const x = gpu.tensor(new Int32Array([1, -2, 3, 4, 5, 6]), [2, 3]);
   expect([...(await transpose(x).data())]).toEqual([1, 4, -2, 5, 3, 6]);
+  const bits = gpu.tensor(new Uint32Array([1, 0x7f800001, 2 ** 32 - 1, 3]), [1, 1, 4]);
+  expect([...(await transpose(bits, [1, 0, 2]).data())]).toEqual([1, 0x7f800001, 2 ** 32 - 1, 3]);
   expect(() => transpose(x, [0, 0])).toThrowErrorMatchingInlineSnapshot(
     `[Error: [transpose] 'permutation' must name each axis of x [2, 3] once, but got [0, 0]]`,
   );
