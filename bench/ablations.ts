@@ -11,7 +11,7 @@ import { loadCifar100 } from "wgrad/node";
 import { fromCallersFolder } from "../examples/cifar100/options.ts";
 import { recipes, type Settings } from "../examples/cifar100/recipes.ts";
 import { type Part, parts, recordPlan } from "../examples/cifar100/record.ts";
-import { nameOf, positive, runCommand } from "./command.ts";
+import { listOf, nameOf, positive, runCommand } from "./command.ts";
 
 interface Options {
   readonly data?: string;
@@ -30,9 +30,7 @@ const command = new Command("bench:ablations")
   .option("--width <factor>", "of the model", positive, 0.5)
   .option("--epochs <n>", "of each run", positive, 6)
   .option("--seeds <n>", "runs of each", positive, 1)
-  .option("--only <list>", `of: everything, ${parts.join(", ")}`, (list) =>
-    list.split(",").map((part) => part.trim()),
-  )
+  .option("--only <list>", `of: everything, ${parts.join(", ")}`, listOf(["everything", ...parts]))
   .option("--out <dir>", "where the logs go", fromCallersFolder, fromCallersFolder("build/ablations"))
   .parse();
 

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import Table from "cli-table3";
 import { Command } from "commander";
+import { fromCallersFolder } from "../examples/cifar100/options.ts";
 import { type Change, compareRuns, type Run, readRun } from "./comparison.ts";
 
 const command = new Command("bench:compare")
@@ -29,7 +30,7 @@ function main(before: string, after: string): number {
 
 function readFile(file: string): Run {
   try {
-    return readRun(JSON.parse(readFileSync(file, "utf8")));
+    return readRun(JSON.parse(readFileSync(fromCallersFolder(file), "utf8")));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : cause;
     throw new Error(`${file} isn't what a benchmark writes with --json: ${reason}`, { cause });

@@ -6,7 +6,7 @@ import { createGpu, type Gpu } from "wgrad";
 import { allCases } from "../src/kernels/all.cases.ts";
 import type { KernelCase, ReferenceValues } from "../src/kernels/cases.ts";
 import { firstError, runCase } from "../src/testing/run-case.ts";
-import { nameOf, runCommand } from "./command.ts";
+import { nameOf, outputFile, runCommand } from "./command.ts";
 import { type Cell, formatGrid, formatSpeed, speedLegend } from "./grid.ts";
 import { describePeaks, PeakMeter, type Peaks } from "./peaks.ts";
 import { plotRoofline } from "./plots.ts";
@@ -37,8 +37,8 @@ const command = new Command("bench")
   )
   .option("--quick", "fewer and shorter samples", false)
   .option("--odd", "time the odd shapes too, not only check them", false)
-  .option("--json <file>", "write the rows and the peaks to a file")
-  .option("--plot <file>", "draw a roofline plot of the kernels (SVG)")
+  .option("--json <file>", "write the rows and the peaks to a file", outputFile)
+  .option("--plot <file>", "draw a roofline plot of the kernels (SVG)", outputFile)
   .parse();
 
 async function main(filters: readonly string[], options: Options): Promise<number> {

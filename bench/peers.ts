@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { createGpu, type Gpu } from "wgrad";
-import { nameOf, positive, runCommand } from "./command.ts";
+import { listOf, nameOf, outputFile, positive, runCommand } from "./command.ts";
 import { formatGrid, formatSpeed, speedLegend } from "./grid.ts";
 import { describePeaks, PeakMeter } from "./peaks.ts";
 import { medianOf, spreadOf } from "./timing.ts";
@@ -53,11 +53,11 @@ const command = new Command("bench:peers")
     list,
     [""],
   )
-  .option("--peers <names>", `which peers: ${peerNames.join(",")}`, list, [...peerNames])
+  .option("--peers <names>", `which peers: ${peerNames.join(",")}`, listOf(peerNames), [...peerNames])
   .option("--width <number>", "of the VGG step", positive, 1)
   .option("--batch <number>", "of the VGG step", positive, 32)
   .option("--seconds <number>", "about how long each row may sample", positive, 10)
-  .option("--json <file>", "write the rows to a file")
+  .option("--json <file>", "write the rows to a file", outputFile)
   .addHelpText(
     "after",
     `
@@ -71,13 +71,13 @@ alone, each transforms all it needs. Results with dropout are compared at a rate
   .parse();
 
 async function main(options: Options): Promise<number> {
-  const works = listWork(options.width, options.batch).filter(({ name }) =>
-    options.work.some((wanted) => name.startsWith(wanted)),
-  );
+  const all = listWork(options.width, options.batch);
+  const works = all.filter(({ name }) => options.work.some((wanted) => name.startsWith(wanted)));
+  const unknown = options.work.filter((wanted) => !all.some(({ name }) => name.startsWith(wanted)));
   const names = peerNames.filter((name) => options.peers.includes(name));
-  if (works.length === 0 || names.length === 0) {
-    const known = listWork(options.width, options.batch).map(({ name }) => name);
-    console.error(`bench: choose --work from ${known.join(", ")} and --peers from ${peerNames.join(", ")}`);
+  if (unknown.length > 0) {
+    const known = all.map(({ name }) => name).join(", ");
+    console.error(`bench: no work's name begins with ${unknown.join(" or ")}; there are ${known}`);
     return 2;
   }
   const gpu = await createGpu();

@@ -4,7 +4,7 @@ import Table from "cli-table3";
 import { Command } from "commander";
 import { createGpu, type Gpu, nn, noGrad, optim, softmaxCrossEntropy } from "wgrad";
 import { noise } from "../src/kernels/cases.ts";
-import { nameOf, positive, runCommand } from "./command.ts";
+import { nameOf, outputFile, positive, runCommand } from "./command.ts";
 import { PeakMeter } from "./peaks.ts";
 import { plotScaling } from "./plots.ts";
 import { medianOf, spreadOf } from "./timing.ts";
@@ -49,8 +49,8 @@ const command = new Command("bench:step")
   .option("--quick", "fewer samples", false)
   .option("--eager", "run the model's code at each step, in place of a recording", false)
   .option("--profile", "show the time by kernel and by module instead", false)
-  .option("--json <file>", "write the rows to a file")
-  .option("--plot <file>", "draw images per second over the batch (SVG)")
+  .option("--json <file>", "write the rows to a file", outputFile)
+  .option("--plot <file>", "draw images per second over the batch (SVG)", outputFile)
   .parse();
 
 async function main(options: Options): Promise<number> {
