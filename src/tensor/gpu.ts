@@ -100,6 +100,7 @@ export class Gpu {
 
   /** A tensor of zeros. */
   zeros(shape: Shape, options: TensorOptions = {}): Tensor {
+    checkShape("zeros", shape);
     return this.full(shape, 0, options);
   }
 
@@ -117,8 +118,8 @@ export class Gpu {
   }
 
   /**
-   * Runs `fn` and frees every tensor made in it, save what it returns (also in arrays and objects) and what `keep()` marked. What ops saved
-   * for their gradients goes with their outputs. `fn` is synchronous: read results outside.
+   * Runs `fn` and frees every tensor made in it, save what it returns (also in arrays, plain objects, maps and sets) and what
+   * `keep()` marked. What ops saved for their gradients goes with their outputs. `fn` is synchronous: read results outside.
    */
   scope<T>(fn: () => T): T {
     return this.scopes.run(fn);
@@ -140,7 +141,7 @@ export class Gpu {
    * The tensors of the result hold until the next call; reading older ones throws. They have no gradient: call `backward()` in
    * `fn`. What is made in `fn` and not returned is freed.
    * @throws Error for what can't be replayed: reading, awaiting, host data, `write()` or `lr` in `fn`, a recorded step in it,
-   * tensors that were released or replaced
+   * tensors that were released or replaced, gradients of arguments that are accumulated
    */
   record<A extends readonly unknown[], R>(fn: (...args: A) => R): RecordedStep<A, R> {
     return recordStep(this, fn);

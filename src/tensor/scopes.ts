@@ -16,7 +16,7 @@ export class ScopeStack {
     else this.#stack.find((scope) => scope.has(owner))?.add(claim);
   }
 
-  /** Runs `fn` and frees what was made in it, save kept tensors and those that its result holds (also in arrays and objects). */
+  /** Runs `fn` and frees what was made in it, save kept tensors and those that its result holds (also in arrays, plain objects, maps and sets). */
   run<T>(fn: () => T): T {
     const made = new Set<Claim>();
     this.#stack.push(made);
@@ -46,7 +46,7 @@ export class ScopeStack {
   }
 }
 
-/** The claims of all tensors in a value made of arrays and plain objects. */
+/** The claims of all tensors in a value made of arrays, plain objects, maps and sets. */
 function collect(value: unknown, claims: Set<Claim>, seen: Set<unknown>): void {
   if (typeof value !== "object" || value === null || seen.has(value)) return;
   seen.add(value);
@@ -56,7 +56,8 @@ function collect(value: unknown, claims: Set<Claim>, seen: Set<unknown>): void {
     return;
   }
   const isPlain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
-  for (const member of value instanceof Map ? value.values() : isPlain ? Object.values(value) : []) {
+  const isCollection = value instanceof Map || value instanceof Set;
+  for (const member of isCollection ? value.values() : isPlain ? Object.values(value) : []) {
     collect(member, claims, seen);
   }
 }

@@ -19,6 +19,12 @@ describe("gpu.tensor", () => {
     expect(await gpu.tensor(new Uint32Array([2 ** 32 - 1])).data()).toEqual(new Uint32Array([2 ** 32 - 1]));
   });
 
+  it("has no tensors of nothing", () => {
+    expect(() => gpu.zeros([0, 3])).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [zeros] 'shape' must hold positive integers, but got [0, 3]]`,
+    );
+  });
+
   it("refuses what holds no numbers", () => {
     const message = (data: unknown) => {
       try {

@@ -22,6 +22,15 @@ describe("gpu.scope", () => {
     expect([...((await result.list[0]?.data()) ?? [])]).toEqual([4, 8]);
   });
 
+  it("keeps what it returns in maps and sets", async () => {
+    const { map, set } = gpu.scope(() => ({
+      map: new Map([["x", gpu.tensor([1])]]),
+      set: new Set([gpu.tensor([2])]),
+    }));
+    expect(await map.get("x")?.item()).toBe(1);
+    for (const x of set) expect(await x.item()).toBe(2);
+  });
+
   it("keeps what keep() marked", async () => {
     let kept: Tensor | undefined;
     gpu.scope(() => {
