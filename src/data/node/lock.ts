@@ -2,13 +2,18 @@
 import { open, readFile, rm } from "node:fs/promises";
 import { DownloadError } from "./download-error.ts";
 
-/** Runs `work` while a file with this process's number is at `path`. @throws DownloadError if another process is at it */
+/** Locks of this process. A number alone doesn't tell: after a container was killed, the next one's process often has the same. */
+const held = new Set<string>();
+
+/** Runs `work` while a file with this process's number is at `path`. @throws DownloadError if another call or process is at it */
 export async function locked<T>(path: string, work: () => Promise<T>): Promise<T> {
-  await lock(path);
+  if (held.has(path)) throw refusal(process.pid, path);
+  held.add(path);
   try {
-    return await work();
+    await lock(path);
+    return await work().finally(() => rm(path, { force: true }));
   } finally {
-    await rm(path, { force: true });
+    held.delete(path);
   }
 }
 
@@ -22,13 +27,15 @@ async function lock(path: string): Promise<void> {
       if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
     }
     const owner = Number(await readFile(path, "utf8").catch(() => ""));
-    if (isSecond || isRunning(owner)) {
-      throw new DownloadError(
-        `[download] process ${owner} is downloading this file; wait for it, or delete '${path}' if it isn't`,
-      );
-    }
+    if (isSecond || (owner !== process.pid && isRunning(owner))) throw refusal(owner, path);
     await rm(path, { force: true }); // of a process that was killed
   }
+}
+
+function refusal(owner: number, path: string): DownloadError {
+  return new DownloadError(
+    `[download] process ${owner} is downloading this file; wait for it, or delete '${path}' if it isn't`,
+  );
 }
 
 function isRunning(pid: number): boolean {
