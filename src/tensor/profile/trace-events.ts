@@ -4,7 +4,8 @@
  * https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
  *
  * Launches stand end to end: the gaps between them come from measuring. Times are whole eighths of a microsecond, which are exact in
- * binary and in nanoseconds, so that slices nest whichever of them a viewer computes in.
+ * binary and in nanoseconds, so that slices nest whichever of them a viewer computes in. No `displayTimeUnit`: Perfetto ignores it, and
+ * took it for the unit of the times once.
  */
 import type { Profile, ProfiledLaunch } from "./profile.ts";
 
@@ -30,7 +31,6 @@ export function writeTrace(profile: Profile): string {
   const slices = [...moduleSlices(launches, ends), ...kernelSlices(launches, ends)];
   const events = [...slices, ...counters(profile, ends)].sort((a, b) => (a.ts ?? 0) - (b.ts ?? 0));
   return JSON.stringify({
-    displayTimeUnit: "ns",
     otherData: { device, method },
     traceEvents: [...names(device), ...events],
   });
@@ -103,12 +103,14 @@ function levelsOf({ pass, module, op }: ProfiledLaunch): string[] {
 }
 
 function counters({ timeline: { used, shared } }: Profile, ends: readonly number[]): TraceEvent[] {
-  const of = (name: string, series: readonly number[]): TraceEvent[] =>
-    series.flatMap((bytes, k): TraceEvent[] =>
-      k > 0 && bytes === series[k - 1]
-        ? []
-        : [{ name, ph: "C", pid, tid: 1, ts: ends[k] ?? 0, args: { bytes } }],
-    );
+  const event = (name: string, ts = 0, bytes = 0): TraceEvent => {
+    return { name, ph: "C", pid, tid: 1, ts, args: { bytes } };
+  };
+  // The last once more at the end: viewers draw a curve from event to event.
+  const of = (name: string, series: readonly number[]): TraceEvent[] => [
+    ...series.flatMap((bytes, k) => (bytes === series[k - 1] ? [] : [event(name, ends[k], bytes)])),
+    event(name, ends.at(-1), series.at(-1)),
+  ];
   const isRecorded = shared.some((bytes) => bytes > 0);
   return [...of("GPU memory", used), ...(isRecorded ? of("tensors in the recording's memory", shared) : [])];
 }
