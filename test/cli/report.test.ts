@@ -11,7 +11,7 @@ import { data } from "wgrad";
 import { matrixOf } from "../../examples/cifar100/report/answers.ts";
 import { comparisonOf } from "../../examples/cifar100/report/comparison.ts";
 import { csvOf } from "../../examples/cifar100/report/csv.ts";
-import { chartsOfRun } from "../../examples/cifar100/report/curves.ts";
+import { chartsOfRun, chartsOfRuns } from "../../examples/cifar100/report/curves.ts";
 import { pageOf } from "../../examples/cifar100/report/page.ts";
 import { pictureOf } from "../../examples/cifar100/report/picture.ts";
 import { samplesOf, sheetOf } from "../../examples/cifar100/report/pictures.ts";
@@ -209,6 +209,13 @@ it("several runs lie over each other in one page, with what differs", async () =
   const charts = [...page.matchAll(/<svg[\s\S]*?<\/svg>/g)].map(([svg]) => svg);
   expect(charts).toHaveLength(6);
   for (const chart of charts) for (const k of [0, 1, 2]) expect(chart).toContain(`var(--curve-${k})`);
+});
+
+it("a comparison has the charts that a run has something for", () => {
+  const rates = log.map(({ epoch, lr }) => ({ epoch, lr }));
+  expect(chartsOfRuns([{ name: "rates", log: rates }], 8).map(({ title }) => title)).toEqual([
+    "Learning rate",
+  ]);
 });
 
 describe("pieces", () => {

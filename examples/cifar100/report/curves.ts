@@ -28,11 +28,11 @@ export interface NamedLog {
   readonly log: readonly LogRow[];
 }
 
-/** One curve a run in each chart. Beyond the number of colours, curves are dashed. */
+/** One curve a run in each chart that has one; a log from elsewhere may not tell the rate. Beyond the number of colours, curves are dashed. */
 export function chartsOfRuns(runs: readonly NamedLog[], colours: number): Chart[] {
   const curves = (key: string): Curve[] =>
     runs.map(({ name, log }, k) => ({ name, points: pointsOf(log, key), dashed: isDashed(k, colours) }));
-  return [
+  const charts: Chart[] = [
     {
       title: "Validation accuracy",
       curves: curves("validation/main/accuracy"),
@@ -45,6 +45,9 @@ export function chartsOfRuns(runs: readonly NamedLog[], colours: number): Chart[
     { title: "Learning rate", curves: curves("lr"), steps: true, fromZero: true },
     { title: "Training images per second", curves: curves("images_per_second"), fromZero: true },
   ];
+  return charts.filter(({ curves }) =>
+    curves.some(({ points }) => points.some(([, value]) => Number.isFinite(value))),
+  );
 }
 
 export function isDashed(run: number, colours: number): boolean {
