@@ -142,7 +142,7 @@ function brief(value: unknown): string {
   try {
     return `${JSON.stringify(value)}`.slice(0, 200);
   } catch {
-    return "lists in lists without end";
+    return "lists without end";
   }
 }
 

@@ -154,13 +154,13 @@ describe("data sets", () => {
       data.fromArrays(gpu, { ...right, images: floats as Uint8Array }),
     ).toThrowErrorMatchingInlineSnapshot(`[Error: [data] 'images' must be bytes, 0 to 255, as a Uint8Array]`);
     expect(() => data.fromArrays(gpu, { ...right, shape: [-2, -2, 1] })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [data] 'shape' must be height, width and channels, 1 or more each, but got [-2, -2, 1]]`,
+      `[Error: [data] an image must have whole sides and a multiple of 4 bytes, but [-2, -2, 1] has 4; pad its width]`,
     );
     expect(() => data.fromArrays(gpu, right, { mean: [0, Number.NaN] })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [data] 'mean' and 'std' must be finite, but are 0,NaN and undefined]`,
+      `[Error: [data] 'mean' must be finite, but got 0,NaN]`,
     );
     expect(() => data.fromArrays(gpu, { ...right, shape: [1, 1, 3] })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [data] an image must have a multiple of 4 bytes, but [1, 1, 3] has 3; pad its width]`,
+      `[Error: [data] an image must have whole sides and a multiple of 4 bytes, but [1, 1, 3] has 3; pad its width]`,
     );
     expect(() => data.fromArrays(gpu, right, { limit: 0 })).toThrowErrorMatchingInlineSnapshot(
       `[Error: [data] 'limit' must be a positive integer, but got 0]`,
