@@ -210,6 +210,23 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
     await visit.close();
   });
 
+  it("keeps nothing in a second tab, until the first is closed", { timeout: 3 * minutes }, async () => {
+    const first = await site.visit();
+    await first.state("Ready");
+    const second = await first.another();
+    await second.state("Ready");
+    const notice = second.page.locator(".notice");
+    expect(await notice.locator("p").allTextContents()).toEqual([
+      "Nothing is kept for the next visit",
+      "Another tab of this page has the storage: close it and reload, or work on in this one. Save a checkpoint before you leave.",
+    ]);
+    await first.page.close();
+    await second.page.reload();
+    await second.state("Ready");
+    expect(await notice.count()).toBe(0);
+    await second.close();
+  });
+
   it("refuses wrong files in words", { timeout: 2 * minutes }, async () => {
     const visit = await site.visit({ width: 390, colorScheme: "dark" });
     await visit.state("Ready");

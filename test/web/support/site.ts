@@ -130,6 +130,13 @@ export class Visit {
     await this.page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
   }
 
+  /** Another tab of the same visitor. */
+  async another(): Promise<Visit> {
+    const visit = new Visit(this.#context, await this.#context.newPage());
+    await visit.page.goto(this.page.url());
+    return visit;
+  }
+
   close(): Promise<void> {
     return this.#context.close();
   }
