@@ -28,8 +28,13 @@ export async function listAdapters(): Promise<AdapterName[]> {
   return [];
 }
 
+/** What is used of the package. Its own declarations would bring `@webgpu/types` to users, which clash with TypeScript's. */
+export interface Dawn {
+  create(options: string[]): GPU;
+}
+
 /** @throws Error that names the package when `webgpu` isn't installed */
-export async function loadDawn(): Promise<typeof import("webgpu")> {
+export async function loadDawn(): Promise<Dawn> {
   try {
     return await import("webgpu");
   } catch (cause) {

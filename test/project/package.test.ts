@@ -49,7 +49,7 @@ beforeAll(() => {
     join(user, tarball),
   );
   // Packages that the user has beside it, borrowed from this checkout so that the test needs no network.
-  for (const name of ["webgpu", "debug", "ms"]) {
+  for (const name of ["webgpu", "debug", "ms", "@types/node", "undici-types"]) {
     mkdirSync(dirname(join(user, "node_modules", name)), { recursive: true });
     symlinkSync(join(root, "node_modules", name), join(user, "node_modules", name), "junction");
   }
@@ -138,6 +138,14 @@ test("its declarations check under strict settings", () => {
      // @ts-expect-error a shape is a list of numbers
      gpu.tensor(new Float32Array(6), "2x3");`,
   );
+  writeFileSync(
+    join(user, "files.ts"),
+    `import { createGpu, data } from "wgrad";
+     import { loadCifar100, listAdapters } from "wgrad/node";
+     import { gradcheck } from "wgrad/testing";
+     const set: data.DataSet = await data.cifar100(await createGpu(), await loadCifar100("data"));
+     console.log(set, await listAdapters(), gradcheck);`,
+  );
   const compilerOptions = {
     strict: true,
     exactOptionalPropertyTypes: true,
@@ -145,13 +153,17 @@ test("its declarations check under strict settings", () => {
     skipLibCheck: false,
     noEmit: true,
     target: "es2022",
-    module: "esnext",
-    moduleResolution: "bundler",
-    types: [], // the types of WebGPU are TypeScript's own
   };
-  writeFileSync(join(user, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["model.ts"] }));
-  const check = () => node(join(root, "node_modules/typescript/bin/tsc"), "--pretty", "false");
-  expect(output(check)).toBe("");
+  const checks = [
+    { module: "esnext", moduleResolution: "bundler", types: [], files: ["model.ts"] }, // the types of WebGPU are TypeScript's own
+    { module: "nodenext", types: ["node"], files: ["model.ts", "files.ts"] },
+  ];
+  for (const { files, ...options } of checks) {
+    const config = { compilerOptions: { ...compilerOptions, ...options }, files };
+    writeFileSync(join(user, "tsconfig.json"), JSON.stringify(config));
+    const check = () => node(join(root, "node_modules/typescript/bin/tsc"), "--pretty", "false");
+    expect(output(check)).toBe("");
+  }
 });
 
 /** What a browser loads for a program, minified: files at once and on demand, and the sources of each. */
