@@ -11,28 +11,12 @@ export type Outcome = Promise<string | undefined>;
 
 const filters = ["validation", "out-of-memory", "internal"] as const;
 
-/** The outcomes of what was given between two waits, and those that are the causes of others. */
-class Work {
-  readonly #outcomes = new Set<Outcome>();
-  readonly #causes = new Set<Outcome>();
-
-  add(outcome: Outcome, isCause: boolean): void {
-    const list = isCause ? this.#causes : this.#outcomes;
-    if (list.has(outcome)) return;
-    list.add(outcome);
-    outcome.then((message) => message ?? list.delete(outcome));
-  }
-
-  /** The first error, causes first. */
-  async error(): Outcome {
-    const messages = await Promise.all([...this.#causes, ...this.#outcomes]);
-    return messages.find((message) => message !== undefined);
-  }
-}
-
 export class Errors {
   readonly #device: GPUDevice;
-  #work = new Work();
+  /** Of the work since the last wait. */
+  #outcomes = new Set<Outcome>();
+  /** Those of them that others follow from. */
+  #causes = new Set<Outcome>();
   #loss: string | undefined;
 
   /** @param owned whether errors outside of scopes, which should be none, are ours and not an application's */
@@ -61,30 +45,30 @@ export class Errors {
 
   /** Lets an outcome belong to the next wait. @param isCause whether other errors follow from it, which may come sooner */
   expect(outcome: Outcome, isCause = false): void {
-    this.#work.add(outcome, isCause);
+    const list = isCause ? this.#causes : this.#outcomes;
+    list.add(outcome);
+    outcome.then((message) => message ?? list.delete(outcome));
   }
 
   /** Ends a wait for all work given so far; to be called before more is given. @throws Error if any of it failed, or the device was lost */
   async check<T>(wait: Promise<T>): Promise<T> {
-    const work = this.#work;
-    this.#work = new Work();
+    const outcomes = [...this.#causes, ...this.#outcomes];
+    this.#causes = new Set();
+    this.#outcomes = new Set();
     const [end] = await Promise.allSettled([wait]);
-    const isLate = end.status === "rejected" && this.#loss === undefined;
-    const message = (await work.error()) ?? (isLate ? await this.#lossOrNothing() : this.#loss);
-    if (message !== undefined) throw new Error(message);
-    if (end.status === "rejected")
-      throw new Error("[gpu] waiting for the device failed", { cause: end.reason });
+    const isRejected = end.status === "rejected";
+    let message = (await Promise.all(outcomes)).find((message) => message);
+    // A lost device may say so only after its waits have failed.
+    if (isRejected && !message)
+      await Promise.race([this.#device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+    message ??= this.#loss;
+    if (isRejected) throw new Error(message ?? "[gpu] waiting for the device failed", { cause: end.reason });
+    if (message) throw new Error(message);
     return end.value;
   }
 
   async #popped(): Outcome {
     const error = await this.#device.popErrorScope().catch(() => null); // a lost device has none
     return error ? `[gpu] ${error.message}` : undefined;
-  }
-
-  /** A lost device may say so only after its waits have failed. */
-  async #lossOrNothing(): Outcome {
-    await Promise.race([this.#device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
-    return this.#loss;
   }
 }
