@@ -155,18 +155,16 @@ function shape3(shape: readonly number[], value: number): number[] {
 
 function check(arrays: ImageArrays, imageBytes: number, options: UploadOptions): void {
   const { images, labels, shape = [32, 32, 3], name = "images" } = arrays;
-  if (images.BYTES_PER_ELEMENT !== 1)
-    throw new Error("[data] 'images' must be bytes, 0 to 255, as a Uint8Array");
   if (imageBytes % 4 !== 0 || !shape.every((extent) => Number.isSafeInteger(extent) && extent > 0)) {
     throw new Error(
-      `[data] an image must have whole sides and a multiple of 4 bytes, but [${shape.join(", ")}] has ${imageBytes}; pad its width`,
+      `[data] an image must have a multiple of 4 bytes, but [${shape.join(", ")}] has ${imageBytes}; pad its width`,
     );
   }
   if (labels.length === 0) throw new Error(`[data] '${name}' is empty`);
-  if (images.length !== labels.length * imageBytes) {
+  if (images.byteLength !== labels.length * imageBytes) {
     throw new Error(
       `[data] ${labels.length} labels need ${labels.length * imageBytes} bytes of images [${shape.join(", ")}], ` +
-        `but 'images' has ${images.length}`,
+        `but 'images' has ${images.byteLength}`,
     );
   }
   const { limit, mean, std } = options;
@@ -174,11 +172,10 @@ function check(arrays: ImageArrays, imageBytes: number, options: UploadOptions):
     throw new Error(`[data] 'limit' must be a positive integer, but got ${limit}`);
   }
   for (const [key, list] of Object.entries({ mean, std })) {
-    if (list !== undefined && list.length !== shape[2])
-      throw new Error(`[data] '${key}' must have ${shape[2]} values, one a channel, but has ${list.length}`);
+    if (list && !(list.length === shape[2] && list.every(Number.isFinite)))
+      throw new Error(`[data] '${key}' must have ${shape[2]} finite values, one a channel, but got ${list}`);
   }
   if (std?.some((value) => !(value > 0))) throw new Error(`[data] 'std' must be positive, but got ${std}`);
-  if (mean && !mean.every(Number.isFinite)) throw new Error(`[data] 'mean' must be finite, but got ${mean}`);
 }
 
 function upload(

@@ -69,6 +69,7 @@ function parse(header: Uint8Array): object {
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(header);
     value = JSON.parse(text);
+    JSON.stringify(value); // of lists in lists without end, which are parsed, it overflows the stack
   } catch (error) {
     throw refusal(`its header isn't JSON in UTF-8: ${damaged}`, { cause: error });
   }
@@ -99,12 +100,12 @@ function readEntry(name: string, value: unknown, present: number): Entry {
   if (!isNaturals(shape) || !isNaturals(data_offsets) || data_offsets.length !== 2) {
     throw refusal(
       `'${name}' must have a dtype, a shape and two data_offsets of whole numbers from 0 on, but got ` +
-        `${brief(value)}: ${damaged}`,
+        `${JSON.stringify(value).slice(0, 200)}: ${damaged}`,
     );
   }
   if (!isSafetensorsType(dtype)) {
     throw refusal(
-      `'${name}' has the dtype ${brief(dtype)}, but ${Object.keys(elementBytes).join(", ")} can be read: save it as one of these`,
+      `'${name}' has the dtype ${JSON.stringify(dtype)}, but ${Object.keys(elementBytes).join(", ")} can be read: save it as one of these`,
     );
   }
   const [begin = 0, end = 0] = data_offsets;
@@ -135,15 +136,6 @@ function checkCovered(entries: readonly Entry[], present: number): void {
 
 function hole(begin: number, end: number): SafetensorsError {
   return refusal(`bytes ${begin} to ${end} of its data belong to no tensor: ${damaged}`);
-}
-
-/** What came, for a message. Lists in lists a thousand deep, which JSON.parse reads, overflow the stack of JSON.stringify. */
-function brief(value: unknown): string {
-  try {
-    return `${JSON.stringify(value)}`.slice(0, 200);
-  } catch {
-    return "lists without end";
-  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -48,7 +48,7 @@ export interface SafetensorsContent {
 /**
  * The bytes of a `.safetensors` file, the same that Python's `safetensors` writes: sorted by type, wider elements first, then by name.
  * @param tensors by name; what `await tensor.data()` gives, with its shape
- * @throws SafetensorsError for data that doesn't fill its shape or are other numbers, the name `__metadata__`, metadata that isn't strings, or a finite value
+ * @throws SafetensorsError for data that doesn't fill its shape, the name `__metadata__`, metadata that isn't strings, or a finite value
  *   that F16 can't hold (65520 or more)
  */
 export function encodeSafetensors(
@@ -116,8 +116,6 @@ function stored(name: string, data: HostArray | Uint8Array, float: FloatType) {
   if (data instanceof Int32Array) return { type: "I32", elements: data } as const;
   if (data instanceof Uint32Array) return { type: "U32", elements: data } as const;
   if (data instanceof Uint8Array) return { type: "U8", elements: data } as const;
-  if (!(data instanceof Float32Array))
-    throw refusal(`'${name}' must be an array of floats or integers of 32 bits, or of bytes`);
   if (float === "F32") return { type: "F32", elements: data } as const;
   const large = data.find((value) => Math.abs(value) >= 65520 && Number.isFinite(value));
   if (large !== undefined)

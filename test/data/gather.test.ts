@@ -152,21 +152,23 @@ describe("data sets", () => {
     const floats: unknown = new Float32Array(12);
     expect(() =>
       data.fromArrays(gpu, { ...right, images: floats as Uint8Array }),
-    ).toThrowErrorMatchingInlineSnapshot(`[Error: [data] 'images' must be bytes, 0 to 255, as a Uint8Array]`);
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[Error: [data] 3 labels need 12 bytes of images [1, 2, 2], but 'images' has 48]`,
+    );
     expect(() => data.fromArrays(gpu, { ...right, shape: [-2, -2, 1] })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [data] an image must have whole sides and a multiple of 4 bytes, but [-2, -2, 1] has 4; pad its width]`,
+      `[Error: [data] an image must have a multiple of 4 bytes, but [-2, -2, 1] has 4; pad its width]`,
     );
     expect(() => data.fromArrays(gpu, right, { mean: [0, Number.NaN] })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [data] 'mean' must be finite, but got 0,NaN]`,
+      `[Error: [data] 'mean' must have 2 finite values, one a channel, but got 0,NaN]`,
     );
     expect(() => data.fromArrays(gpu, { ...right, shape: [1, 1, 3] })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [data] an image must have whole sides and a multiple of 4 bytes, but [1, 1, 3] has 3; pad its width]`,
+      `[Error: [data] an image must have a multiple of 4 bytes, but [1, 1, 3] has 3; pad its width]`,
     );
     expect(() => data.fromArrays(gpu, right, { limit: 0 })).toThrowErrorMatchingInlineSnapshot(
       `[Error: [data] 'limit' must be a positive integer, but got 0]`,
     );
     expect(() => data.fromArrays(gpu, right, { mean: [1] })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [data] 'mean' must have 2 values, one a channel, but has 1]`,
+      `[Error: [data] 'mean' must have 2 finite values, one a channel, but got 1]`,
     );
     expect(() => data.fromArrays(gpu, right, { std: [1, 0] })).toThrowErrorMatchingInlineSnapshot(
       `[Error: [data] 'std' must be positive, but got 1,0]`,

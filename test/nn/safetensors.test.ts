@@ -87,12 +87,6 @@ describe("encodeSafetensors", () => {
     expect(write({ w: { shape: [2, 3], data: one.data } })).toThrowErrorMatchingInlineSnapshot(
       `[SafetensorsError: [safetensors] 'w' [2, 3] must have 6 elements, but got 1]`,
     );
-    const doubles: unknown = new Float64Array(1);
-    expect(
-      write({ w: { shape: [1], data: doubles as Float32Array<ArrayBuffer> } }),
-    ).toThrowErrorMatchingInlineSnapshot(
-      `[SafetensorsError: [safetensors] 'w' must be an array of floats or integers of 32 bits, or of bytes]`,
-    );
     expect(write({ __metadata__: one })).toThrowErrorMatchingInlineSnapshot(
       `[SafetensorsError: [safetensors] no tensor can be named '__metadata__': the format has that for metadata]`,
     );
@@ -280,7 +274,7 @@ describe("decodeSafetensors", () => {
         "null as metadata: [safetensors] '__metadata__' must map strings to strings: write the file again, others as strings",
         "a dtype that isn't read: [safetensors] 'w' has the dtype "F8_E4M3", but U64, I64, F64, F32, U32, I32, BF16, F16, U16, I16, I8, U8, BOOL can be read: save it as one of these",
         "toString as dtype: [safetensors] 'w' has the dtype "toString", but U64, I64, F64, F32, U32, I32, BF16, F16, U16, I16, I8, U8, BOOL can be read: save it as one of these",
-        "lists in lists: [safetensors] 'w' must have a dtype, a shape and two data_offsets of whole numbers from 0 on, but got lists without end: the file is damaged or wasn't written whole; get it again",
+        "lists in lists: [safetensors] its header isn't JSON in UTF-8: the file is damaged or wasn't written whole; get it again",
         "a tensor that's null: [safetensors] 'w' must have a dtype, a shape and two data_offsets of whole numbers from 0 on, but got null: the file is damaged or wasn't written whole; get it again",
         "an I64 of 2^40: [safetensors] 'w' holds 1099511627776 at element 0, which 32 bits can't hold: save it as F32 or I32",
       ]
