@@ -28,7 +28,9 @@ it.each<[string, () => unknown]>([
 });
 
 it("goes on with its own tensors", async () => {
-  expect(() => add(x, far)).toThrowErrorMatchingInlineSnapshot(`[Error: [add_quads] 'b', 'far' [2, 2], is on another GPU than the rest; move it there: gpu.tensor(await x.data(), x.shape)]`);
+  expect(() => add(x, far)).toThrowErrorMatchingInlineSnapshot(
+    `[Error: [add_quads] 'b', 'far' [2, 2], is on another GPU than the rest; move it there: gpu.tensor(await x.data(), x.shape)]`,
+  );
   expect([...(await add(x, x).data())]).toEqual([2, 2, 2, 2]);
   expect([...(await add(far, far).data())]).toEqual([2, 2, 2, 2]);
 });

@@ -62,7 +62,9 @@ it("leaves leaves without a gradient where 'fn' threw after backward()", () => {
 it("refuses to accumulate in a gradient of an argument", () => {
   const weight = gpu.tensor([1], [1], { requiresGrad: true, name: "w" });
   const step = gpu.record((w: Tensor) => sum(mul(w, w)).backward({ accumulate: true }));
-  expect(() => step(weight)).toThrowErrorMatchingInlineSnapshot(`[Error: [record] 'fn' accumulates the gradient of its argument 'w' [1], which is a copy; use the tensor from outside of 'fn' instead]`);
+  expect(() => step(weight)).toThrowErrorMatchingInlineSnapshot(
+    `[Error: [record] 'fn' accumulates the gradient of its argument 'w' [1], which is a copy; use the tensor from outside of 'fn' instead]`,
+  );
 });
 
 it("refuses arguments that it can't copy", () => {
