@@ -25,8 +25,9 @@ export interface Header {
 
 /** Bytes before the header: its length, u64. */
 export const preludeBytes = 8;
-/** What a header may take, as in the format's own reader: JSON without end would be an attack. */
+/** What a header may take, as in the format's own reader, and how deep it may be: JSON without end would be an attack. */
 export const headerLimit = 100_000_000;
+const mostDepth = 100;
 export const metadataKey = "__metadata__";
 
 const damaged = "the file is damaged or wasn't written whole; get it again";
@@ -69,20 +70,22 @@ function parse(header: Uint8Array): object {
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(header);
     value = JSON.parse(text);
-    JSON.stringify(value); // of lists in lists without end, which are parsed, it overflows the stack
   } catch (error) {
     throw refusal(`its header isn't JSON in UTF-8: ${damaged}`, { cause: error });
   }
-  refuseDuplicates(text);
+  refuseDuplicatesAndDepth(text);
   return value;
 }
 
-/** JSON.parse keeps the last of equal keys. @param text JSON: so a string is a key if a colon follows */
-function refuseDuplicates(text: string): void {
+/**
+ * JSON.parse keeps the last of equal keys, and takes lists in lists that overflow the stack of whoever writes them.
+ * @param text JSON: so a string is a key if a colon follows
+ */
+function refuseDuplicatesAndDepth(text: string): void {
   const open: Set<string>[] = [];
-  for (const [token, colon] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/g)) {
-    if (token === "{") open.push(new Set());
-    else if (token === "}") open.pop();
+  for (const [token, colon] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}[\]]/g)) {
+    if (token === "{" || token === "[") open.push(new Set());
+    else if (token === "}" || token === "]") open.pop();
     else if (colon !== undefined) {
       const key: string = JSON.parse(token.slice(0, -colon.length));
       const keys = open.at(-1);
@@ -92,6 +95,7 @@ function refuseDuplicates(text: string): void {
         );
       keys?.add(key);
     }
+    if (open.length > mostDepth) throw refusal(`its header nests deeper than ${mostDepth}: ${damaged}`);
   }
 }
 

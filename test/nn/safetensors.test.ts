@@ -234,6 +234,7 @@ describe("decodeSafetensors", () => {
       "lists in lists",
       fileOf(`{"w":{"dtype":"U8","shape":${"[".repeat(20_000)}${"]".repeat(20_000)},"data_offsets":[0,0]}}`),
     ],
+    ["objects in objects", fileOf(`{"w":${'{"w":'.repeat(20_000)}{}${"}".repeat(20_000)}}`)],
     ["a tensor that's null", fileOf({ w: null })],
     ["an I64 of 2^40", fileOf({ w: tensor("I64", [1], [0, 8]) }, bytesOf(BigInt64Array.of(2n ** 40n)))],
   ];
@@ -274,7 +275,8 @@ describe("decodeSafetensors", () => {
         "null as metadata: [safetensors] '__metadata__' must map strings to strings: write the file again, others as strings",
         "a dtype that isn't read: [safetensors] 'w' has the dtype "F8_E4M3", but U64, I64, F64, F32, U32, I32, BF16, F16, U16, I16, I8, U8, BOOL can be read: save it as one of these",
         "toString as dtype: [safetensors] 'w' has the dtype "toString", but U64, I64, F64, F32, U32, I32, BF16, F16, U16, I16, I8, U8, BOOL can be read: save it as one of these",
-        "lists in lists: [safetensors] its header isn't JSON in UTF-8: the file is damaged or wasn't written whole; get it again",
+        "lists in lists: [safetensors] its header nests deeper than 100: the file is damaged or wasn't written whole; get it again",
+        "objects in objects: [safetensors] its header nests deeper than 100: the file is damaged or wasn't written whole; get it again",
         "a tensor that's null: [safetensors] 'w' must have a dtype, a shape and two data_offsets of whole numbers from 0 on, but got null: the file is damaged or wasn't written whole; get it again",
         "an I64 of 2^40: [safetensors] 'w' holds 1099511627776 at element 0, which 32 bits can't hold: save it as F32 or I32",
       ]
