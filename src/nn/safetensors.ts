@@ -116,6 +116,8 @@ function stored(name: string, data: HostArray | Uint8Array, float: FloatType) {
   if (data instanceof Int32Array) return { type: "I32", elements: data } as const;
   if (data instanceof Uint32Array) return { type: "U32", elements: data } as const;
   if (data instanceof Uint8Array) return { type: "U8", elements: data } as const;
+  if (!(data instanceof Float32Array))
+    throw refusal(`'${name}' must be a Float32Array, Int32Array, Uint32Array or Uint8Array: convert it`);
   if (float === "F32") return { type: "F32", elements: data } as const;
   const large = data.find((value) => Math.abs(value) >= 65520 && Number.isFinite(value));
   if (large !== undefined)

@@ -93,6 +93,12 @@ describe("encodeSafetensors", () => {
     expect(write({ "conv.w": one }, { dtype: "F16" })).toThrowErrorMatchingInlineSnapshot(
       `[SafetensorsError: [safetensors] 'conv.w' holds 65520, but the greatest F16 is 65504: store it as F32]`,
     );
+    const doubles: unknown = Float64Array.of(0.5);
+    expect(
+      write({ w: { shape: [1], data: doubles as Float32Array<ArrayBuffer> } }),
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[SafetensorsError: [safetensors] 'w' must be a Float32Array, Int32Array, Uint32Array or Uint8Array: convert it]`,
+    );
     const numbers: unknown = { epochs: 6 };
     const options = { metadata: numbers as Record<string, string> };
     expect(write({ w: one }, options)).toThrowErrorMatchingInlineSnapshot(

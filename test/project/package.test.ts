@@ -226,7 +226,7 @@ const demands = {
   "Chainer's files": "nn/chainer-npz.ts",
 };
 
-test("takes a browser with a GPU less than 75 kB gzipped with every export, without references and cases", async () => {
+test("takes a browser with a GPU less than 76 kB gzipped with every export, without references and cases", async () => {
   const { codes, sources, atOnce, onDemand } = await bundle(`export * from "wgrad";`);
   const sourcesAtOnce = atOnce.flatMap((file) => sources[file] ?? []);
   expect(sourcesAtOnce.filter((file) => file.endsWith("kernels/relu.ts"))).toHaveLength(1);
@@ -240,7 +240,7 @@ test("takes a browser with a GPU less than 75 kB gzipped with every export, with
     return `${kilobytes(zipped(files))} for ${what}`;
   });
   console.log(`wgrad for browsers: ${kilobytes(now)} gzipped, and ${later.join(", ")}`);
-  expect(now).toBeLessThan(75_000);
+  expect(now).toBeLessThan(76_000);
   expect(onDemand).toHaveLength(later.length);
 });
 
