@@ -121,6 +121,21 @@ describe("the curves as a picture of their own", async () => {
       chartsOfRun(log).map(({ title }) => title),
     );
   });
+
+  it("has room for the names of many runs", async () => {
+    const runs = Array.from({ length: 6 }, (_, k) => ({ name: `without one of the parts, ${k}`, log }));
+    const many = await pictureOf(chartsOfRuns(runs, 8));
+    parse(many);
+    const [first] = many.split("</g>");
+    const ends = [...(first ?? "").matchAll(/<text x="([\d.]+)" y="(\d+)"[^>]*>([^<]*)</g)].map(
+      ([, x = "", y = "", name = ""]) => ({ x: Number(x), y: Number(y), right: Number(x) + 7 * name.length }),
+    );
+    expect(ends).toHaveLength(6);
+    for (const [k, { x, y, right }] of ends.entries()) {
+      expect(right).toBeLessThanOrEqual(440);
+      for (const other of ends.slice(k + 1)) expect(other.y > y || other.x > Math.max(x, right)).toBe(true);
+    }
+  });
 });
 
 describe("the page of a run", async () => {
