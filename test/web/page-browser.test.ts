@@ -158,6 +158,7 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
     await page.keyboard.press("Home");
     const rate = page.getByLabel("Learning rate", { exact: true });
     await rate.fill("0.2");
+    await page.locator("button:enabled", { hasText: "Start training" }).waitFor();
     await page.keyboard.press("Enter");
     await page.getByRole("status").getByText("Training").waitFor();
     await page.close();
