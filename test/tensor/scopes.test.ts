@@ -143,7 +143,10 @@ describe("memory", () => {
     const before = gpu.memory;
     for (let k = 0; k < 1_000; k++) step();
     await gpu.idle();
-    expect(gpu.memory).toEqual(before);
+    const { usedBytes, ...made } = gpu.memory;
+    expect(made).toEqual({ buffers: before.buffers, bytes: before.bytes });
+    // Less where garbage of other tests was collected meanwhile.
+    expect(usedBytes).toBeLessThanOrEqual(before.usedBytes);
   });
 
   it("that the adapter can't hold is refused with size, limit and advice", () => {
