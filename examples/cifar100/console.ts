@@ -5,7 +5,7 @@
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import type { train } from "wgrad";
 import type { DownloadProgress } from "wgrad/node";
-import { type Estimate, Eta } from "./eta.ts";
+import type { Estimate } from "./speed.ts";
 
 const columns = [
   "epoch",
@@ -22,7 +22,6 @@ export class Console {
   #bars: MultiBar | undefined;
   #total: SingleBar | undefined;
   #part: SingleBar | undefined;
-  readonly #eta = new Eta();
   #began: number | undefined;
   #isEstimated = false;
 
@@ -73,12 +72,10 @@ export class Console {
     this.line(cells.join("  ").trimEnd());
   }
 
-  /** @returns how fast the run is, once that's known */
-  progress(progress: train.Progress): Estimate | undefined {
-    const estimate = this.#eta.update(progress);
+  /** @param estimate once it is known */
+  progress(progress: train.Progress, estimate: Estimate | undefined): void {
     if (this.#isTerminal) this.#draw(progress, estimate);
-    else this.#estimateOnce(estimate);
-    return estimate;
+    else this.#estimateOnce(progress, estimate);
   }
 
   #draw(progress: train.Progress, estimate: Estimate | undefined): void {
@@ -89,7 +86,7 @@ export class Console {
     this.#total?.setTotal(allImages);
     this.#total?.update(images, {
       name: "total",
-      text: `${iteration} iter, ${progress.epoch} epoch / ${epochs} epochs. ${described(estimate)}`,
+      text: `${iteration} iter, ${progress.epoch} epoch / ${epochs} epochs. ${described(progress, estimate)}`,
     });
     this.#part?.setTotal(imagesPerEpoch);
     if (phase === "validation") {
@@ -133,21 +130,21 @@ export class Console {
   }
 
   /** Into a file goes one estimate, after some seconds of training. */
-  #estimateOnce(estimate: Estimate | undefined): void {
+  #estimateOnce(progress: train.Progress, estimate: Estimate | undefined): void {
     this.#began ??= performance.now();
     if (this.#isEstimated || !estimate || performance.now() - this.#began < firstEstimate) return;
     this.#isEstimated = true;
-    this.line(described(estimate));
+    this.line(described(progress, estimate));
   }
 }
 
 const firstEstimate = 5000;
 
 /** As Chainer's progress bar says it. */
-function described(estimate: Estimate | undefined): string {
+function described({ batch }: train.Progress, estimate: Estimate | undefined): string {
   if (!estimate) return "Estimated time to finish: unknown";
-  const { iterationsPerSecond, secondsLeft } = estimate;
-  const speed = Number(iterationsPerSecond.toPrecision(3));
+  const { imagesPerSecond, secondsLeft } = estimate;
+  const speed = Number((imagesPerSecond / batch).toPrecision(3));
   return `${speed} iters/sec. Estimated time to finish: ${clock(secondsLeft)}.`;
 }
 

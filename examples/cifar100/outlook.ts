@@ -12,12 +12,12 @@ const known: ReadonlyMap<number, readonly [plain: number, augmented: number]> = 
 const forward = 1 / 3;
 const views = 6;
 
-/** @param rate steps a second @returns no line for the other recipes */
-export function outlook(settings: SavedSettings, rate: number): string[] {
-  const { recipe, epochs, batch, trainImages, testImages, dataset, width } = settings;
+/** @param imagesPerSecond of training @returns no line for the other recipes */
+export function outlook(settings: SavedSettings, imagesPerSecond: number): string[] {
+  const { recipe, epochs, trainImages, testImages, dataset, width } = settings;
   if (recipe !== "record") return [];
   const secondsFor = (count: number) =>
-    (count * trainImages + (count + views) * forward * testImages) / batch / rate;
+    (count * trainImages + (count + views) * forward * testImages) / imagesPerSecond;
   const isKnown = dataset === "cifar100" && width === 1 && trainImages === 50_000 && testImages === 10_000;
   const described = (count: number) => {
     const [plain, augmented] = (isKnown && known.get(count)) || [];

@@ -15,6 +15,7 @@ import type { RunReport } from "./report/run-report.ts";
 import { resumedSettings, type SavedSettings, savedSettings } from "./settings.ts";
 import { quoted, shown } from "./shown.ts";
 import { findSnapshot, openOutput, refuseDiverged } from "./snapshots.ts";
+import { Speed } from "./speed.ts";
 import { count, summarize } from "./summary.ts";
 
 /**
@@ -42,8 +43,8 @@ interface JudgedEntry extends train.LogEntry {
   readonly "augmented/main/accuracy"?: number;
 }
 
-/** By then the rate is that of the steps, and not that of the first ones, which the host gives ahead. */
-const stepsUntilOutlook = 10;
+/** Steps between two looks at the metrics, which tell how far the GPU is. */
+const metricsEvery = 10;
 
 class Session {
   readonly plan: Plan;
@@ -53,10 +54,10 @@ class Session {
   readonly #set: data.DataSet;
   readonly #screen: Console;
   readonly #report: RunReport;
+  readonly #speed: Speed;
   #snapshots: SnapshotFolder | undefined;
   #graph: Promise<void> | undefined;
-  /** Since the run was started, or resumed. */
-  #steps = 0;
+  #isForetold = false;
 
   constructor({ gpu, options, settings, set, screen, report, plan }: Prepared) {
     this.plan = plan;
@@ -66,6 +67,7 @@ class Session {
     this.#set = set;
     this.#screen = screen;
     this.#report = report;
+    this.#speed = new Speed(set.test.count);
   }
 
   async train(
@@ -86,6 +88,7 @@ class Session {
         epochs,
         batch,
         seed,
+        metricsEvery,
         eager: this.#options.eager,
         checkNumerics: this.#options.checkNumerics,
         memoryLimit: memoryLimit(this.#options, this.#gpu),
@@ -103,6 +106,7 @@ class Session {
         onLogits: this.#report.onLogits,
         onEpoch: async (entry, state, spent) => {
           seconds.push(spent);
+          this.#speed.endEpoch(this.#set.train.count, entry.images_per_second);
           screen.row(entry);
           await this.#writeLog(state.log);
           await this.#save(`snapshot_epoch_${entry.epoch}.wgrad`, state);
@@ -154,10 +158,11 @@ class Session {
   }
 
   #show(progress: train.Progress): void {
-    const estimate = this.#screen.progress(progress);
-    this.#steps += 1;
-    if (this.#steps !== stepsUntilOutlook || !estimate) return;
-    for (const line of outlook(this.#settings, estimate.iterationsPerSecond)) this.#screen.line(line);
+    const estimate = this.#speed.update(progress);
+    this.#screen.progress(progress, estimate);
+    if (this.#isForetold || !estimate) return;
+    this.#isForetold = true;
+    for (const line of outlook(this.#settings, estimate.imagesPerSecond)) this.#screen.line(line);
   }
 
   /** A recipe that judges its model by more than the images as they are does so once, after the last epoch. @returns the log with it */

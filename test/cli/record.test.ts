@@ -107,10 +107,10 @@ describe("outlook", () => {
       dataset: "cifar100",
       earlyStopping: "none",
     };
-    expect(outlook(settings, 0.25).join("\n")).toMatch(
+    expect(outlook(settings, 125).join("\n")).toMatch(
       /11 epochs in 1:20:53 for \d\d\.\d % \(plain \d\d\.\d %\)/,
     );
-    expect(outlook({ ...settings, trainImages: 10_000 }, 0.25).join("\n")).not.toMatch(/ for /);
-    expect(outlook({ ...settings, recipe: "quick" }, 0.25)).toEqual([]);
+    expect(outlook({ ...settings, trainImages: 10_000 }, 125).join("\n")).not.toMatch(/ for /);
+    expect(outlook({ ...settings, recipe: "quick" }, 125)).toEqual([]);
   });
 });

@@ -2,12 +2,12 @@
 import { type data, type Gpu, train } from "wgrad";
 import { Predictions } from "wgrad/node";
 import type { Plan } from "../../plan.ts";
+import { type Estimate, Speed } from "../../speed.ts";
 import type { CurvePoint, EpochEntry, Progress, RunSummary, Status, WorkerEvent } from "../protocol.ts";
 import { Curve, stepsBetweenPoints } from "./curve.ts";
 import { confusionOf, groupsOf } from "./dataset-info.ts";
 import type { RunRecord } from "./run-record.ts";
 import type { RunStore } from "./run-store.ts";
-import { type Estimate, Speed } from "./speed.ts";
 
 export interface RunParts {
   readonly gpu: Gpu;

@@ -1,6 +1,6 @@
 /** Images a second and the time left, with a clock of our own and calls as `fit` makes them: up to three steps ahead of the GPU. */
 import { describe, expect, it } from "vitest";
-import { type Estimate, Speed } from "../../examples/cifar100/web/worker/speed.ts";
+import { type Estimate, Speed } from "../../examples/cifar100/speed.ts";
 
 interface Run {
   readonly stepSeconds: number;
