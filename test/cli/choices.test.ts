@@ -1,24 +1,18 @@
 /** What the user chooses on the command line: data set, download, recipe, early stopping, adapter. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { data, nn } from "wgrad";
 import { cacheFolder } from "wgrad/node";
 import { encodeRecords } from "../../src/data/cifar-binary.ts";
 import { cifar10Format } from "../../src/data/cifar-format.ts";
 import { tarGz } from "../data/archives.ts";
-import { Command, complaint, type Outcome, tinyRun, withoutCache } from "../support/command.ts";
+import { complaint, type Outcome, tinyRun, withoutCache } from "../support/command.ts";
+import { commandInFolder } from "../support/command-in-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "wgrad-choices-"));
-const command = await Command.build(fileURLToPath(new URL("../../", import.meta.url)));
-afterAll(() => {
-  command.remove();
-  rmSync(folder, { recursive: true });
-});
+const { folder, command } = await commandInFolder("choices");
 
 const cifar100 = (...args: string[]): Promise<Outcome> =>
   command.run(args, { cwd: folder, env: withoutCache(folder) });

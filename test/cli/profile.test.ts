@@ -1,17 +1,11 @@
 /** `--profile`: where a step's time and memory go, and its trace. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, expect, it } from "vitest";
-import { Command, complaint, tinyRun, withoutCache } from "../support/command.ts";
+import { expect, it } from "vitest";
+import { complaint, tinyRun, withoutCache } from "../support/command.ts";
+import { commandInFolder } from "../support/command-in-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "wgrad-profile-"));
-const command = await Command.build(fileURLToPath(new URL("../../", import.meta.url)));
-afterAll(() => {
-  command.remove();
-  rmSync(folder, { recursive: true });
-});
+const { folder, command } = await commandInFolder("profile");
 const cifar100 = (...args: string[]) => command.run(args, { cwd: folder, env: withoutCache(folder) });
 
 it("prints the tables of a step, writes its trace, and trains on", async () => {

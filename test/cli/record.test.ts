@@ -1,21 +1,15 @@
 /** Recipe `record` on the command line: what it says, logs, saves, and goes on from. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { nn } from "wgrad";
 import { outlook } from "../../examples/cifar100/outlook.ts";
 import { recipes } from "../../examples/cifar100/recipes.ts";
 import type { SavedSettings } from "../../examples/cifar100/settings.ts";
-import { Command, complaint, type Outcome, tinyRun, withoutCache } from "../support/command.ts";
+import { complaint, type Outcome, tinyRun, withoutCache } from "../support/command.ts";
+import { commandInFolder } from "../support/command-in-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "wgrad-record-"));
-const command = await Command.build(fileURLToPath(new URL("../../", import.meta.url)));
-afterAll(() => {
-  command.remove();
-  rmSync(folder, { recursive: true });
-});
+const { folder, command } = await commandInFolder("record");
 
 const cifar100 = (...args: string[]): Promise<Outcome> =>
   command.run(args, { cwd: folder, env: withoutCache(folder) });

@@ -2,31 +2,20 @@
 import {
   closeSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
-  rmSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { coarseOfFine } from "../../src/data/coarse-of-fine.ts";
-import { Command, type CommandOptions, complaint, tinyRun } from "../support/command.ts";
+import { type CommandOptions, complaint, tinyRun } from "../support/command.ts";
+import { commandInFolder } from "../support/command-in-folder.ts";
 import { withoutTimes } from "../support/log.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "wgrad-runs-"));
-let command: Command;
-beforeAll(async () => {
-  command = await Command.build(fileURLToPath(new URL("../../", import.meta.url)));
-});
-afterAll(() => {
-  command.remove();
-  rmSync(folder, { recursive: true });
-});
+const { folder, command } = await commandInFolder("runs");
 
 const cifar100 = (args: readonly string[], options: Omit<CommandOptions, "cwd"> = {}) =>
   command.run(args, { ...options, cwd: folder });

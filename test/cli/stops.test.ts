@@ -1,20 +1,11 @@
 /** How a run ends that is told to stop: by Ctrl-C, by a supervisor that signals the whole group, by a terminal that is closed. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { Command, type CommandOptions, complaint, tinyRun } from "../support/command.ts";
+import { expect, it } from "vitest";
+import { type CommandOptions, complaint, tinyRun } from "../support/command.ts";
+import { commandInFolder } from "../support/command-in-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "wgrad-stops-"));
-let command: Command;
-beforeAll(async () => {
-  command = await Command.build(fileURLToPath(new URL("../../", import.meta.url)));
-});
-afterAll(() => {
-  command.remove();
-  rmSync(folder, { recursive: true });
-});
+const { folder, command } = await commandInFolder("stops");
 
 /** A long run that is stopped after its first epoch. @param preload what runs before it */
 function stopped(out: string, stop: (kill: (signal: NodeJS.Signals) => void) => void, preload = "") {

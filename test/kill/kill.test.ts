@@ -1,23 +1,12 @@
 /** The short form of `npm run test:kill`. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { Command } from "../support/command.ts";
+import { expect, it } from "vitest";
+import { commandInFolder } from "../support/command-in-folder.ts";
 import { filesIn, type Kill, outcomeOf, trainKilled, trainWhole } from "./killed-run.ts";
 import { randomFrom } from "./random.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "wgrad-kill-"));
+const { folder, command } = await commandInFolder("kill");
 const epochs = 8;
-let command: Command;
-beforeAll(async () => {
-  command = await Command.build(fileURLToPath(new URL("../../", import.meta.url)));
-});
-afterAll(() => {
-  command.remove();
-  rmSync(folder, { recursive: true });
-});
 
 it("killed three times and resumed each time, a run ends with the bits of an uninterrupted one", async () => {
   const times = await trainWhole(command, folder, "whole", epochs);
