@@ -90,16 +90,19 @@ interface Form {
   readonly samples: number[];
 }
 
-const threads = 64 * 1024;
 const iterations = 32;
-const bytes = 16 * 2 ** 20;
+/** Each long enough to take a millisecond or so; on a GPU, buffers that its caches don't hold. */
+const sizes = {
+  software: { threads: 2 ** 16, bytes: 2 ** 24 },
+  gpu: { threads: 2 ** 20, bytes: 2 ** 27 },
+};
 /** A measurement ends with the first so many samples in a row of which none is better than those before. */
 const patience = 4;
 const mostSamples = 16;
 const better = 1.005;
 const millisecondsBetween = 30_000;
 
-/** Measures the peaks of a device again and again in the course of a run. Its buffers, 32 MiB, go with the device. */
+/** Measures the peaks of a device again and again in the course of a run. Its two buffers go with the device. */
 export class PeakMeter {
   readonly #device: Device;
   readonly #arithmetic: readonly Form[];
@@ -108,6 +111,7 @@ export class PeakMeter {
 
   constructor(device: Device) {
     this.#device = device;
+    const { threads, bytes } = device.info.isSoftware ? sizes.software : sizes.gpu;
     const x = device.allocate(bytes, "peak x");
     const y = device.allocate(bytes, "peak y");
     this.#arithmetic = arithmetic.map(({ launch, flopsPerIteration }) => ({

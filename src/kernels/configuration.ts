@@ -3,14 +3,14 @@
  *
  * *plain* is right everywhere and the oracle of the others. *subgroup* is for software Vulkan, where a workgroup of one subgroup
  * keeps its accumulators in registers and takes values from its neighbours; it needs subgroups of one known size. *tiled* is for GPUs: workgroups share tiles
- * in workgroup memory, which costs a CPU a switch of fibres for every barrier. *winograd* is subgroup, with Winograd's algorithm where it's faster.
+ * in workgroup memory, which costs a CPU a switch of fibres for every barrier. *winograd* and *tiled-winograd* are these two, with Winograd's algorithm where it's faster.
  */
 import type { Device } from "../gpu/device.ts";
 
 /** The configurations of each family. */
 export const configurationNames = {
   gemm: ["plain", "subgroup", "tiled"],
-  conv2d: ["plain", "subgroup", "tiled", "winograd"],
+  conv2d: ["plain", "subgroup", "tiled", "winograd", "tiled-winograd"],
 } as const;
 
 export type ConfigurableFamily = keyof typeof configurationNames;
@@ -51,24 +51,31 @@ export function chooseConfiguration<F extends ConfigurableFamily>(
 
 /** What suits the adapter: tiled on a GPU; on a CPU the subgroup kernels, or plain where they can't run. */
 function preferred(device: Device, family: ConfigurableFamily): string {
-  if (!device.info.isSoftware) return "tiled";
+  if (!device.info.isSoftware) return family === "conv2d" ? "tiled-winograd" : "tiled";
   if (subgroupObstacle(device)) return "plain";
   return family === "conv2d" ? "winograd" : "subgroup";
 }
 
+/** What a family of a device uses, if nobody has mistaken its name. */
+const wantedOf = (device: Device, family: ConfigurableFamily) =>
+  device.configurations[family] ?? preferred(device, family);
+
 /** Whether some family's kernels are those for subgroups, that is for software Vulkan. */
 export function usesSubgroups(device: Device): boolean {
   const families = Object.keys(configurationNames) as ConfigurableFamily[];
-  return families.some((family) =>
-    needsSubgroups(device.configurations[family] ?? preferred(device, family)),
-  );
+  return families.some((family) => needsSubgroups(wantedOf(device, family)));
+}
+
+/** Whether convolutions use Winograd's algorithm. */
+export function usesWinograd(device: Device): boolean {
+  return ["winograd", "tiled-winograd"].includes(wantedOf(device, "conv2d"));
 }
 
 const needsSubgroups = (configuration: string) =>
   configuration === "subgroup" || configuration === "winograd";
 
 function decide<F extends ConfigurableFamily>(device: Device, family: F): ConfigurationOf<F> {
-  const wanted = device.configurations[family] ?? preferred(device, family);
+  const wanted = wantedOf(device, family);
   if (!isConfigurationOf(family, wanted)) {
     const names = configurationNames[family].map((name) => `"${name}"`);
     throw new Error(

@@ -11,6 +11,5 @@ export {
   suitsWindows,
   windowBytes,
 } from "./conv2d/windows.ts";
-export { chooseWinograd } from "./conv2d/winograd/choice.ts";
-export { launchBackwardWinograd, launchForwardWinograd } from "./conv2d/winograd/launch.ts";
+export { panelsLayout } from "./conv2d/winograd/panels-layout.ts";
 export { launchGemmSubgroup, suitsSubgroup as suitsGemmSubgroup } from "./gemm/subgroup.ts";

@@ -2,7 +2,7 @@
 import type { BufferView } from "../gpu/buffers.ts";
 import type { Device } from "../gpu/device.ts";
 import type { HostValues, KernelCase, ReferenceValues } from "../kernels/cases.ts";
-import { loadSoftwareKernels } from "../kernels/loading.ts";
+import { loadSoftwareKernels, loadWinogradKernels } from "../kernels/loading.ts";
 
 const guardWord = 0x7fc0dead;
 const guardBytes = 256;
@@ -20,6 +20,7 @@ interface GuardedBuffer {
 
 export async function runCase(device: Device, kernelCase: KernelCase): Promise<CaseResult> {
   await loadSoftwareKernels();
+  await loadWinogradKernels();
   const inputs = kernelCase.inputs();
   const buffers = new Map<string, GuardedBuffer>();
   for (const [name, data] of Object.entries(inputs)) buffers.set(name, guarded(device, name, data));

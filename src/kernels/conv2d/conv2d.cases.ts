@@ -38,7 +38,9 @@ import {
   tileAlgorithms,
 } from "./winograd/algorithm.ts";
 import { launchBackwardWinograd, launchForwardWinograd } from "./winograd/launch.ts";
+import { panelsLayout } from "./winograd/panels-layout.ts";
 import { partsOf } from "./winograd/parts.ts";
+import { rowsLayout } from "./winograd/rows-layout.ts";
 
 type Row = readonly [
   n: number,
@@ -245,21 +247,29 @@ const fewChannelShapes = (
   ] as const
 ).map(shapeOf);
 
+const layouts = { winograd: panelsLayout, "tiled-winograd": () => rowsLayout };
+type LayoutName = keyof typeof layouts;
+const layoutNames = ["winograd", "tiled-winograd"] as const;
+
 /** Roundings of the transforms grow with their matrices. */
-const winograd = (algorithm: TileAlgorithm, limit?: number): Variant => {
+const winograd = (layoutName: LayoutName, algorithm: TileAlgorithm, limit?: number): Variant => {
   const growth = growthOfRoundings(algorithm);
+  const layoutOf = layouts[layoutName];
+  const wayOf = (device: Device, { shape }: { readonly shape: Conv2dShape }) => {
+    const layout = layoutOf(device);
+    return [{ layout, algorithm }, partsOf(device, layout, shape, algorithm, limit)] as const;
+  };
   const backward = (device: Device, args: BackwardArguments) =>
-    launchBackwardWinograd(device, args, algorithm, partsOf(device, args.shape, algorithm, limit));
+    launchBackwardWinograd(device, args, ...wayOf(device, args));
   return {
-    title: `winograd ${algorithm.name}${limit ? ` in parts of ${limit} bytes` : ""}`,
+    title: `${layoutName} ${algorithm.name}${limit ? ` in parts of ${limit} bytes` : ""}`,
     launch: {
-      forward: (device, args) =>
-        launchForwardWinograd(device, args, algorithm, partsOf(device, args.shape, algorithm, limit)),
+      forward: (device, args) => launchForwardWinograd(device, args, ...wayOf(device, args)),
       // dx doesn't need x, nor dweight the weights.
       inputGrad: (device, args) => backward(device, { x: args.dy, ...args }),
       weightGrad: (device, args) => backward(device, { weight: args.dy, ...args }),
     },
-    skip: subgroupObstacle,
+    skip: layoutName === "winograd" ? subgroupObstacle : () => undefined,
     tolerance: (terms) => {
       const { relative, why } = directTolerance(terms);
       return { relative: growth * relative, why: `${why}; transforms let them grow by ${growth.toFixed(1)}` };
@@ -279,7 +289,7 @@ const chosen = (shape: Conv2dShape): Variant => {
       weightGrad: (device, args) => conv2dBackward(device, { weight: args.dy, ...args }),
     },
     skip: () => undefined,
-    tolerance: algorithm ? winograd(algorithm).tolerance : directTolerance,
+    tolerance: algorithm ? winograd("winograd", algorithm).tolerance : directTolerance,
   };
 };
 
@@ -297,6 +307,8 @@ const winogradShapes = (
     [2, 130, 131, 4, 4, 1],
   ] as const
 ).map(([n, h, w, ci, co, padding]) => shapeOf([n, h, w, ci, co, 3, 3, 1, padding, padding]));
+/** Bytes of a binding that don't hold these shapes whole. */
+const bindingLimits = { winograd: 450_000, "tiled-winograd": 170_000 };
 /** Batches that don't end with a part of 16 images, or do. */
 const inParts = [shapeOf([37, 8, 8, 4, 8, 3, 3, 1, 1, 1]), shapeOf([32, 5, 9, 12, 4, 3, 3, 1, 1, 1])];
 const pairShapes = [
@@ -367,17 +379,19 @@ export const conv2dFamilyCases: readonly KernelCase[] = [
     }),
   ),
   ...fewChannelShapes.flatMap((shape) => conv2dCases(fewChannels, shape, false)),
-  ...tileAlgorithms.flatMap((algorithm) =>
-    (algorithm.name === "pair" ? pairShapes : winogradShapes).flatMap((shape) =>
-      conv2dCases(winograd(algorithm), shape, false),
+  ...layoutNames.flatMap((layout) => [
+    ...tileAlgorithms.flatMap((algorithm) =>
+      (algorithm.name === "pair" ? pairShapes : winogradShapes).flatMap((shape) =>
+        conv2dCases(winograd(layout, algorithm), shape, false),
+      ),
     ),
-  ),
-  ...inParts.flatMap((shape) =>
-    tileAlgorithms.slice(0, 1).flatMap((f4) => conv2dCases(winograd(f4, 450_000), shape, false)),
-  ),
-  ...layers.flatMap((shape) => {
-    const algorithm = shape.ci > 3 ? chooseAlgorithm(shape) : undefined;
-    return algorithm ? conv2dCases(winograd(algorithm), shape, true) : [];
-  }),
+    ...inParts.flatMap((shape) =>
+      tileAlgorithms.slice(0, 1).flatMap((f4) => conv2dCases(winograd(layout, f4, bindingLimits[layout]), shape, false)),
+    ),
+    ...layers.flatMap((shape) => {
+      const algorithm = shape.ci > 3 ? chooseAlgorithm(shape) : undefined;
+      return algorithm ? conv2dCases(winograd(layout, algorithm), shape, true) : [];
+    }),
+  ]),
   ...layers.flatMap((shape) => conv2dCases(chosen(shape), shape, true)),
 ];

@@ -6,7 +6,7 @@
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { type ConfigurationOf, chooseConfiguration } from "../configuration.ts";
-import { softwareKernels } from "../loading.ts";
+import { softwareKernels, winogradKernels } from "../loading.ts";
 import { launchForwardDepthwise, launchInputGradDepthwise, launchWeightGradDepthwise } from "./depthwise.ts";
 import { launchForwardPlain, launchInputGradPlain, launchWeightGradPlain } from "./plain.ts";
 import { type AnyConv2dShape, type Conv2dShape, type GeneralConv2dShape, isDepthwise } from "./shape.ts";
@@ -61,8 +61,14 @@ export interface Conv2dConfiguration<Shape = Conv2dShape> {
   weightGrad(device: Device, args: WeightGradArguments<Shape>): void;
 }
 
-/** Those that compute by the definition; "winograd" takes subgroup where Winograd's algorithm doesn't pay. */
-export type DirectConfiguration = Exclude<ConfigurationOf<"conv2d">, "winograd">;
+/** Those that compute by the definition. */
+export type DirectConfiguration = Exclude<ConfigurationOf<"conv2d">, "winograd" | "tiled-winograd">;
+
+/** What serves a configuration where Winograd's algorithm doesn't pay, or can't. */
+const directOf: Readonly<Record<ConfigurationOf<"conv2d">, DirectConfiguration>> = {
+  ...{ plain: "plain", subgroup: "subgroup", tiled: "tiled" },
+  ...{ winograd: "subgroup", "tiled-winograd": "tiled" },
+};
 
 const plain: Conv2dConfiguration<AnyConv2dShape> = {
   forward: launchForwardPlain,
@@ -110,8 +116,7 @@ const suits: Readonly<Record<DirectConfiguration, (device: Device, shape: Conv2d
 
 /** The direct kernels for a shape; plain where the configuration's copies would be too large for a binding. */
 function directFor(device: Device, shape: Conv2dShape): Conv2dConfiguration {
-  const configuration = chooseConfiguration(device, "conv2d");
-  const direct = configuration === "winograd" ? "subgroup" : configuration;
+  const direct = directOf[chooseConfiguration(device, "conv2d")];
   if (!suits[direct](device, shape)) return conv2dConfigurations.plain;
   return direct === "subgroup" && softwareKernels().suitsWindows(device, shape)
     ? windows
@@ -119,9 +124,11 @@ function directFor(device: Device, shape: Conv2dShape): Conv2dConfiguration {
 }
 
 function winogradFor(device: Device, shape: Conv2dShape): WinogradChoice | undefined {
-  return chooseConfiguration(device, "conv2d") === "winograd"
-    ? softwareKernels().chooseWinograd(device, shape)
-    : undefined;
+  const configuration = chooseConfiguration(device, "conv2d");
+  if (directOf[configuration] === configuration) return undefined;
+  const { chooseWinograd, rowsLayout } = winogradKernels();
+  const layout = configuration === "winograd" ? softwareKernels().panelsLayout(device) : rowsLayout;
+  return chooseWinograd(device, layout, shape);
 }
 
 /** Bytes of what forward can keep for the gradients; 0 of what it has no use for. */
@@ -145,7 +152,7 @@ export function conv2dForward(device: Device, { shape, ...views }: ForwardArgume
     return;
   }
   const winograd = winogradFor(device, shape);
-  if (winograd) softwareKernels().launchForwardWinograd(device, { shape, ...views }, winograd.algorithm);
+  if (winograd) winogradKernels().launchForwardWinograd(device, { shape, ...views }, winograd);
   else directFor(device, shape).forward(device, { shape, ...views });
 }
 
@@ -164,7 +171,7 @@ export function conv2dBackward(device: Device, args: BackwardArguments<AnyConv2d
   const winograd = winogradFor(device, shape);
   const fast = winograd ? { dx, dweight: winograd.weightGrad ? dweight : undefined } : {};
   if (winograd && (fast.dx || fast.dweight))
-    softwareKernels().launchBackwardWinograd(device, { ...args, ...fast, shape }, winograd.algorithm);
+    winogradKernels().launchBackwardWinograd(device, { ...args, ...fast, shape }, winograd);
   const direct = directFor(device, shape);
   if (dx && !fast.dx) direct.inputGrad(device, { shape, dy, weight, dx });
   if (dweight && !fast.dweight) direct.weightGrad(device, { shape, x, dy, dweight, kept });

@@ -30,18 +30,18 @@ interface GemmTile {
   readonly quads: boolean;
 }
 
-/** A function that gives the vec4 at element `at` of a `line` of a factor, zeros outside. */
+/** A function that gives the vec4 at element `at` of a `line` of a factor, whose matrix begins with line `base`; zeros outside. */
 const loader = (factor: "a" | "b", quads: boolean) => wgsl`
-fn load_${factor}(line: i32, at: i32, lines: i32, extent: i32) -> quad {
+fn load_${factor}(base: i32, line: i32, at: i32, lines: i32, extent: i32) -> quad {
   var value = quad(0);
   if ((line < lines) & (at < extent)) {
+    let start = (base + line) * extent + at;
     ${
       quads
-        ? `value = ${factor}[(line * extent + at) / 4];`
+        ? `value = ${factor}[start / 4];`
         : unroll(
             4,
-            (u) =>
-              `if (at + ${u} < extent) { value.${components[u]} = ${factor}[line * extent + at + ${u}]; }`,
+            (u) => `if (at + ${u} < extent) { value.${components[u]} = ${factor}[start + ${u}]; }`,
           )
     }
   }
@@ -59,13 +59,13 @@ const gemmTiled = memoise(({ tile, transposeA, transposeB, quads }: GemmTile) =>
   const letters = `${transposeA ? "t" : "n"}${transposeB ? "t" : "n"}`;
   const blockA = storeBlock(tile, "a", transposeA ? "lines" : "k", (j) =>
     transposeA
-      ? `load_a(k + ${j}, first_row + block_line, params.k, m)`
-      : `load_a(first_row + block_line + ${j}, k, m, params.k)`,
+      ? `load_a(index * params.k, k + ${j}, first_row + block_line, params.k, m)`
+      : `load_a(index * m, first_row + block_line + ${j}, k, m, params.k)`,
   );
   const blockB = storeBlock(tile, "b", transposeB ? "k" : "lines", (j) =>
     transposeB
-      ? `load_b(first_column + block_line + ${j}, k, n, params.k)`
-      : `load_b(k + ${j}, first_column + block_line, params.k, n)`,
+      ? `load_b(index * n, first_column + block_line + ${j}, k, n, params.k)`
+      : `load_b(index * params.k, k + ${j}, first_column + block_line, params.k, n)`,
   );
   return kernel(`gemm_tiled_${tileName(tile)}_${letters}${quads ? "_quads" : ""}`, {
     read: { a: element, b: element },
@@ -77,9 +77,10 @@ const gemmTiled = memoise(({ tile, transposeA, transposeB, quads }: GemmTile) =>
       share: "i32",
       tilesDown: "i32",
       tilesAcross: "i32",
+      count: "i32", // of products
       splits: "i32",
     },
-    groups: ({ tilesDown, tilesAcross, splits }) => tilesDown * tilesAcross * splits,
+    groups: ({ tilesDown, tilesAcross, count, splits }) => tilesDown * tilesAcross * count * splits,
     workgroupSize: invocationsOf(tile),
     declarations: `${tileMemory(tile)}${loader("a", quads)}${loader("b", quads)}`,
     body: wgsl`
@@ -87,7 +88,9 @@ const gemmTiled = memoise(({ tile, transposeA, transposeB, quads }: GemmTile) =>
     let n = params.n;
     let first_column = i32(group) % params.tilesAcross * ${tile.columns};
     let first_row = i32(group) / params.tilesAcross % params.tilesDown * ${tile.rows};
-    let part = i32(group) / (params.tilesAcross * params.tilesDown);
+    let product = i32(group) / (params.tilesAcross * params.tilesDown);
+    let index = product % params.count;
+    let part = product / params.count;
     ${blockOf(tile)}
     ${startSums(tile)}
     let end = min((part + 1) * params.share, params.k);
@@ -100,7 +103,7 @@ const gemmTiled = memoise(({ tile, transposeA, transposeB, quads }: GemmTile) =>
     ${forEachSum(
       tile,
       wgsl`if (first_row + row >= m) { return; }
-      let start = (part * m + first_row + row) * n + first_column;`,
+      let start = (product * m + first_row + row) * n + first_column;`,
       quads ? storeQuads : storeScalars,
     )}`,
   });
@@ -111,18 +114,23 @@ export function suitsTiled({ m, n }: GemmArguments): boolean {
   return m >= 8 && n >= 8;
 }
 
+export interface BatchedGemmArguments extends GemmArguments {
+  /** Products of the same extents, whose factors and results follow one another; 1 by default. */
+  readonly count?: number;
+}
+
 export function launchGemmTiled(
   device: Device,
-  args: GemmArguments,
-  plan: TilePlan = choosePlan(device, { rows: args.m, columns: args.n, depth: args.k }),
+  args: BatchedGemmArguments,
+  plan?: TilePlan,
 ): void {
-  const { m, n, k, transposeA, transposeB, a, b, y } = args;
-  const { tile, splits } = plan;
+  const { m, n, k, transposeA, transposeB, a, b, y, count = 1 } = args;
+  const { tile, splits } = plan ?? choosePlan(device, { rows: m, columns: n, depth: k, count });
   const extents = [n, transposeA ? m : k, transposeB ? k : n];
   const quads = extents.every((extent) => extent % 4 === 0);
-  inParts(device, y, m * n, splits, (y) =>
+  inParts(device, y, count * m * n, splits, (y) =>
     gemmTiled({ tile, transposeA, transposeB, quads })(device, {
-      ...{ a, b, y, m, n, k, splits },
+      ...{ a, b, y, m, n, k, count, splits },
       share: Math.ceil(k / (splits * tile.depth)) * tile.depth,
       tilesDown: Math.ceil(m / tile.rows),
       tilesAcross: Math.ceil(n / tile.columns),

@@ -2,6 +2,7 @@
 import type { Device } from "../../../gpu/device.ts";
 import type { Conv2dShape } from "../shape.ts";
 import { chooseAlgorithm, type TileAlgorithm, tileCounts } from "./algorithm.ts";
+import type { Layout } from "./layout.ts";
 import { partsOf, splitsOf } from "./parts.ts";
 
 /**
@@ -17,6 +18,7 @@ const fewestTiles = 24;
 const fewestTilesOfWeightGrad = ({ outputs }: TileAlgorithm) => (outputs === 3 ? fewestTiles : 64);
 
 export interface WinogradChoice {
+  readonly layout: Layout;
   readonly algorithm: TileAlgorithm;
   /** Whether the filter gradient uses it, too. */
   readonly weightGrad: boolean;
@@ -25,18 +27,18 @@ export interface WinogradChoice {
 }
 
 /** The algorithm for a convolution where it is faster, and its matrices fit the adapter's bindings. */
-export function chooseWinograd(device: Device, shape: Conv2dShape): WinogradChoice | undefined {
+export function chooseWinograd(device: Device, layout: Layout, shape: Conv2dShape): WinogradChoice | undefined {
   const { n, ci, co } = shape;
   const algorithm = chooseAlgorithm(shape);
   if (!algorithm || Math.min(ci, co) < fewestChannels || ci % 4 > 0 || co % 4 > 0) return undefined;
   const [tilesY, tilesX] = tileCounts(algorithm, shape);
   const tiles = n * tilesY * tilesX;
-  const parts = partsOf(device, shape, algorithm);
+  const parts = partsOf(device, layout, shape, algorithm);
   const plan = parts[0]?.plan;
   const limit = device.limits.maxStorageBufferBindingSize;
   if (tiles < fewestTiles || !plan || plan.bytes(plan.weight) > limit) return undefined;
   const weight = plan.bytes(plan.weight);
   const weightGrad = tiles >= fewestTilesOfWeightGrad(algorithm) && splitsOf(parts) * weight <= limit;
   const input = weightGrad && parts.length === 1 ? plan.bytes(plan.x) : 0;
-  return { algorithm, weightGrad, kept: { input, weight } };
+  return { layout, algorithm, weightGrad, kept: { input, weight } };
 }

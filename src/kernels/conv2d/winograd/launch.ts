@@ -1,46 +1,52 @@
 /**
  * Winograd's algorithm: transform, multiply point by point, transform back. Channels come in fours.
  *
- * Products and transformed tensors are in panels, see `gemm/panels.ts`. Forward's transformed input and weights can be kept for the gradients, which also share the
+ * The plan's layout says where transformed tensors have their elements. Forward's transformed input and weights can be kept for the gradients, which also share the
  * transformed dy. In x or dy, an infinity or a value that isn't a number makes all outputs of its tile not a number.
  */
 import type { BufferView } from "../../../gpu/buffers.ts";
 import type { Device } from "../../../gpu/device.ts";
 import { channelSum } from "../../channel-sum.ts";
-import { multiplyPanels, type ProductForm } from "../../gemm/panels.ts";
 import type { BackwardArguments, ForwardArguments } from "../conv2d.ts";
 import type { TileAlgorithm } from "./algorithm.ts";
+import type { Layout, PointProduct } from "./layout.ts";
 import { imagesOf, type Part, partsOf, splitsOf } from "./parts.ts";
-import { type PanelMatrix, WinogradPlan } from "./plan.ts";
+import { WinogradPlan } from "./plan.ts";
 import {
   transformInput,
   transformOutputGrad,
-  transformToInputGrad,
   transformToOutput,
   transformToWeightGrad,
   transformWeight,
 } from "./transforms.ts";
 
+interface Way {
+  readonly layout: Layout;
+  readonly algorithm: TileAlgorithm;
+}
+
 /** @param parts of the batch; `kept.input` is for one only */
 export function launchForwardWinograd(
   device: Device,
   { shape, x, weight, y, kept }: ForwardArguments,
-  algorithm: TileAlgorithm,
-  parts = partsOf(device, shape, algorithm),
+  { layout, algorithm }: Way,
+  parts = partsOf(device, layout, shape, algorithm),
 ): void {
-  const whole = new WinogradPlan(device.info.subgroupSize, shape, algorithm);
+  const whole = new WinogradPlan(layout, shape, algorithm);
   withBuffer(device, kept?.weight, whole.bytes(whole.weight), (filter) => {
     makeFilter(device, whole, weight, filter);
-    for (const { plan, firstImage } of parts)
+    for (const part of parts) {
+      const { plan } = part;
       withBuffer(device, undefined, plan.bytes(plan.y), (products) => {
         withBuffer(device, kept?.input, plan.bytes(plan.x), (input) => {
-          makeInput(device, plan, imagesOf(x, firstImage, plan.input), input);
+          makeInput(device, part, x, input);
           const matrices = [plan.x, plan.weight, plan.y] as const;
-          multiply(device, plan, "rows_rows", [input, filter, products], matrices, plan.inputs);
+          multiply(device, { plan, form: "rows_rows", views: [input, filter, products], matrices });
         });
-        const image = imagesOf(y, firstImage, plan.output);
+        const image = imagesOf(y, part, "output");
         transformToOutput(plan.transform)(device, { points: products, image, ...plan.output });
       });
+    }
   });
 }
 
@@ -48,11 +54,11 @@ export function launchForwardWinograd(
 export function launchBackwardWinograd(
   device: Device,
   args: BackwardArguments,
-  algorithm: TileAlgorithm,
-  parts = partsOf(device, args.shape, algorithm),
+  { layout, algorithm }: Way,
+  parts = partsOf(device, layout, args.shape, algorithm),
 ): void {
   const { shape, weight, dy, dx, dweight, kept } = args;
-  const whole = new WinogradPlan(device.info.subgroupSize, shape, algorithm);
+  const whole = new WinogradPlan(layout, shape, algorithm);
   const filter = dx && (kept?.weight ?? device.allocate(whole.bytes(whole.weight), "conv2d_winograd weight"));
   if (filter && !kept?.weight) makeFilter(device, whole, weight, filter);
   const sums =
@@ -60,9 +66,9 @@ export function launchBackwardWinograd(
 
   let splitsBefore = 0;
   for (const part of parts) {
-    const { plan, firstImage } = part;
+    const { plan } = part;
     withBuffer(device, undefined, plan.bytes(plan.y), (gradient) => {
-      const image = imagesOf(dy, firstImage, plan.output);
+      const image = imagesOf(dy, part, "output");
       transformOutputGrad(plan.transform)(device, { image, points: gradient, ...plan.output });
       if (dx && filter) intoInputGrad(device, part, { gradient, filter, dx });
       if (sums) {
@@ -83,30 +89,31 @@ export function launchBackwardWinograd(
 
 function intoInputGrad(
   device: Device,
-  { plan, firstImage }: Part,
+  part: Part,
   { gradient, filter, dx }: Readonly<Record<"gradient" | "filter" | "dx", BufferView>>,
 ): void {
+  const { plan } = part;
   withBuffer(device, undefined, plan.bytes(plan.x), (products) => {
     const matrices = [plan.y, plan.weight, plan.x] as const;
-    multiply(device, plan, "rows_columns", [gradient, filter, products], matrices, plan.outputs);
-    const image = imagesOf(dx, firstImage, plan.input);
-    transformToInputGrad(plan.transform)(device, { points: products, image, ...plan.input });
+    multiply(device, { plan, form: "rows_columns", views: [gradient, filter, products], matrices });
+    const image = imagesOf(dx, part, "input");
+    plan.layout.transformToInputGrad(plan.transform)(device, { points: products, image, ...plan.input });
   });
 }
 
 /** The points of dweight, one after the other for each split of a part's tiles. */
 function intoSums(
   device: Device,
-  { plan, firstImage }: Part,
+  part: Part,
   { x, kept }: BackwardArguments,
   gradient: BufferView,
   sums: BufferView,
 ): void {
+  const { plan } = part;
   withBuffer(device, kept?.input, plan.bytes(plan.x), (input) => {
-    if (!kept?.input) makeInput(device, plan, imagesOf(x, firstImage, plan.input), input);
+    if (!kept?.input) makeInput(device, part, x, input);
     const matrices = [plan.y, plan.x, plan.weight] as const;
-    const steps = plan.x.rows / 4;
-    multiply(device, plan, "columns_columns", [gradient, input, sums], matrices, steps, plan.splits);
+    multiply(device, { plan, form: "columns_columns", views: [gradient, input, sums], matrices });
   });
 }
 
@@ -130,8 +137,9 @@ function toWeightGrad(
   });
 }
 
-function makeInput(device: Device, plan: WinogradPlan, image: BufferView, points: BufferView): void {
-  transformInput(plan.transform)(device, { image, points, ...plan.input });
+function makeInput(device: Device, part: Part, x: BufferView, points: BufferView): void {
+  const { plan } = part;
+  transformInput(plan.transform)(device, { image: imagesOf(x, part, "input"), points, ...plan.input });
 }
 
 function makeFilter(device: Device, plan: WinogradPlan, weight: BufferView, points: BufferView): void {
@@ -150,17 +158,4 @@ function withBuffer(
   if (!given) device.release(buffer);
 }
 
-/** The products of two matrices' points. */
-function multiply(
-  device: Device,
-  plan: WinogradPlan,
-  form: ProductForm,
-  [a, b, y]: readonly [BufferView, BufferView, BufferView],
-  [ofA, ofB, ofY]: readonly [PanelMatrix, PanelMatrix, PanelMatrix],
-  steps: number,
-  splits = 1,
-): void {
-  const strides = { a: plan.strides(ofA), b: plan.strides(ofB), y: plan.strides(ofY) };
-  const extents = { rows: ofY.rows, quads: ofY.panels * plan.lanes };
-  multiplyPanels(device, { form, a, b, y, strides, ...extents, steps, splits, points: plan.points });
-}
+const multiply = (device: Device, product: PointProduct) => product.plan.layout.multiply(device, product);

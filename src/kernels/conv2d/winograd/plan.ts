@@ -2,45 +2,50 @@
 import type { PanelStrides } from "../../gemm/panels.ts";
 import { type Conv2dShape, outputExtents } from "../shape.ts";
 import { type TileAlgorithm, tileCounts } from "./algorithm.ts";
+import type { Layout } from "./layout.ts";
 
 /** Tiles whose products are added one after the other; longer sums are split. */
 const longestChain = 2048;
 
-/** A matrix in panels for each point of a tile; panels of `4 lanes` columns, of channels. */
-export interface PanelMatrix {
+/** A matrix for each point of a tile: panels of `lanes` elements of channels. Whole rows are one panel. */
+export interface PointMatrix {
   readonly rows: number;
   readonly panels: number;
+  readonly lanes: number;
 }
 
 export class WinogradPlan {
-  readonly lanes: number;
+  readonly layout: Layout;
   readonly shape: Conv2dShape;
   readonly algorithm: TileAlgorithm;
-  /** vec4s of input channels and of output channels. */
+  /** Elements of a pixel's input channels and of its output channels: vec4s in panels, single channels in whole rows. */
   readonly inputs: number;
   readonly outputs: number;
   /** Rows are tiles: of x and dx, of y and dy. */
-  readonly x: PanelMatrix;
-  readonly y: PanelMatrix;
+  readonly x: PointMatrix;
+  readonly y: PointMatrix;
   /** Rows are output channels. */
-  readonly weight: PanelMatrix;
-  /** Sums over tiles are split into so many. */
+  readonly weight: PointMatrix;
+  /** Sums over tiles are split into so many. In whole rows, the products split them themselves. */
   readonly splits: number;
 
-  constructor(lanes: number, shape: Conv2dShape, algorithm: TileAlgorithm) {
-    this.lanes = lanes;
+  constructor(layout: Layout, shape: Conv2dShape, algorithm: TileAlgorithm) {
+    this.layout = layout;
     this.shape = shape;
     this.algorithm = algorithm;
-    this.inputs = shape.ci / 4;
-    this.outputs = shape.co / 4;
+    const { lanes, channels } = layout;
+    this.inputs = shape.ci / channels;
+    this.outputs = shape.co / channels;
     const [tilesY, tilesX] = tileCounts(algorithm, shape);
     const tiles = shape.n * tilesY * tilesX;
-    const wholePanels = (rows: number) => Math.ceil(rows / (4 * lanes)) * 4 * lanes;
-    const panels = (quads: number) => Math.ceil(quads / lanes);
-    this.x = { rows: wholePanels(tiles), panels: panels(this.inputs) };
-    this.y = { rows: wholePanels(tiles), panels: panels(this.outputs) };
-    this.weight = { rows: wholePanels(4 * this.outputs), panels: panels(this.inputs) };
-    this.splits = Math.ceil(tiles / longestChain);
+    const matrix = (rows: number, width: number): PointMatrix => {
+      if (lanes === undefined) return { rows, panels: 1, lanes: width };
+      return { rows: Math.ceil(rows / (4 * lanes)) * 4 * lanes, panels: Math.ceil(width / lanes), lanes };
+    };
+    this.x = matrix(tiles, this.inputs);
+    this.y = matrix(tiles, this.outputs);
+    this.weight = matrix(shape.co, this.inputs);
+    this.splits = lanes === undefined ? 1 : Math.ceil(tiles / longestChain);
   }
 
   /** Points of a tile, in both directions. */
@@ -48,16 +53,17 @@ export class WinogradPlan {
     return this.algorithm.points ** 2;
   }
 
-  bytes(matrix: PanelMatrix): number {
-    return this.points * this.#count(matrix) * 16;
+  bytes(matrix: PointMatrix): number {
+    return this.points * this.#count(matrix) * this.layout.channels * 4;
   }
 
-  strides(matrix: PanelMatrix): PanelStrides {
-    return { row: this.lanes, panel: matrix.rows * this.lanes, point: this.#count(matrix) };
+  strides(matrix: PointMatrix): PanelStrides {
+    const { rows, lanes } = matrix;
+    return { row: lanes, panel: rows * lanes, point: this.#count(matrix) };
   }
 
   get transform() {
-    return { lanes: this.lanes, algorithm: this.algorithm };
+    return { lanes: this.layout.lanes, algorithm: this.algorithm };
   }
 
   /** Parameters of the transforms of x and dx. */
@@ -65,19 +71,19 @@ export class WinogradPlan {
     const { n, h, w, paddingH, paddingW } = this.shape;
     const { firstInput } = this.algorithm;
     const origin = { top: firstInput - paddingH, left: firstInput - paddingW };
-    return { n, h, w, quads: this.inputs, ...origin, ...this.#tiles, ...this.#extents(this.x) };
+    return { n, h, w, width: this.inputs, ...origin, ...this.#tiles, ...this.#extents(this.x) };
   }
 
   /** Parameters of the transforms of y and dy. */
   get output() {
     const { ho: h, wo: w } = outputExtents(this.shape);
-    const image = { n: this.shape.n, h, w, quads: this.outputs, top: 0, left: 0 };
+    const image = { n: this.shape.n, h, w, width: this.outputs, top: 0, left: 0 };
     return { ...image, ...this.#tiles, ...this.#extents(this.y) };
   }
 
   /** Parameters of the transforms of weights and their gradient. */
   get filter() {
-    return { channels: this.shape.co, quads: this.inputs, ...this.#extents(this.weight) };
+    return { channels: this.shape.co, width: this.inputs, ...this.#extents(this.weight) };
   }
 
   get #tiles() {
@@ -85,12 +91,12 @@ export class WinogradPlan {
     return { tilesY, tilesX };
   }
 
-  #extents(matrix: PanelMatrix) {
-    return { rows: matrix.rows, count: this.#count(matrix) };
+  #extents(matrix: PointMatrix) {
+    return { rows: matrix.rows, lanes: matrix.lanes, count: this.#count(matrix) };
   }
 
-  /** vec4s of one point's matrix. */
-  #count({ rows, panels }: PanelMatrix): number {
-    return rows * panels * this.lanes;
+  /** Elements of one point's matrix. */
+  #count({ rows, panels, lanes }: PointMatrix): number {
+    return rows * panels * lanes;
   }
 }

@@ -1,10 +1,12 @@
 /**
- * The transforms of Winograd's algorithm: from images and weights to matrices in panels, and back.
+ * The transforms of Winograd's algorithm: from images and weights to a matrix for each point, and back.
  *
- * A matrix lies as `[point][panel][row][lane]`, vec4s of channels, so that an invocation's index is its place in a point's matrix: rows are tiles, or output
- * channels for weights. Each invocation transforms one tile of one vec4 of channels, columns first. Bound by memory: a tile of 4x4 outputs has 36 vec4s where
- * the image has 16. Those of tiles that fill up the last rows are zeros, since the filter gradient sums over tiles.
+ * A matrix lies as `[point][panel][row][lane]`, so that an invocation's index is its place in a point's matrix: rows are tiles, or output
+ * channels for weights. Each invocation transforms one tile of one element of channels, columns first: of a vec4 in panels, of a single channel in whole rows, where
+ * neighbours are contiguous anyway and 36 vec4s would take 144 registers. Bound by memory: a tile of 4x4 outputs has 36 points where
+ * the image has 16 pixels. Tiles that fill up a panel's last rows are zeros, since the filter gradient sums over tiles.
  */
+import type { Device } from "../../../gpu/device.ts";
 import { kernel, wgsl } from "../../../gpu/kernel.ts";
 import { memoise, unroll } from "../../unroll.ts";
 import { type Matrix, type TileAlgorithm, transpose } from "./algorithm.ts";
@@ -47,47 +49,54 @@ const loadPoints = (size: number, matrix: Matrix, at: string) =>
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 interface Transform {
-  readonly lanes: number;
+  /** Of a panel; whole rows where it's left out. */
+  readonly lanes: number | undefined;
   readonly algorithm: TileAlgorithm;
 }
 
 const nameOf = (noun: string, { lanes, algorithm }: Transform) =>
-  `conv2d_winograd_${noun}_${algorithm.name}_${lanes}`;
+  `conv2d_winograd_${noun}_${algorithm.name}_${lanes ?? "rows"}`;
 
-/** Extents of an image `[n, h, w, 4 quads]` and of its tiles; `rows` of a panel, `count` of vec4s of a point's matrix. */
+const elementOf = ({ lanes }: Transform) => (lanes === undefined ? "scalar" : "quad");
+
+/** Known when the kernel is generated, or else with each launch. */
+const lanesOf = ({ lanes }: Transform) => `let lanes = ${lanes ?? "params.lanes"};`;
+
+/** Extents of an image `[n, h, w, width]` and of its tiles; `rows` and `lanes` of a panel, `count` of elements of a point's matrix. */
 const imageParams = {
   n: "i32",
   h: "i32",
   w: "i32",
-  quads: "i32",
+  width: "i32",
   top: "i32", // row of the image where the first tile begins
   left: "i32",
   tilesY: "i32",
   tilesX: "i32",
   rows: "i32",
+  lanes: "i32",
   count: "i32",
 } as const;
 
-/** `tile`, its image and first pixel, and its vec4 of channels, from the invocation's index. */
-const locate = (step: number) => wgsl`
-    let lane_quad = i32(i) % lanes;
+/** `tile`, its image and first pixel, and its element of channels, from the invocation's index. */
+const locate = (transform: Transform, step: number) => wgsl`
+    ${lanesOf(transform)}
     let tile = i32(i) / lanes % params.rows;
-    let quad_index = i32(i) / (lanes * params.rows) * lanes + lane_quad;
-    if ((i32(i) >= params.count) | (quad_index >= params.quads)) { return; }
+    let channel = i32(i) / (lanes * params.rows) * lanes + i32(i) % lanes;
+    if ((i32(i) >= params.count) | (channel >= params.width)) { return; }
     let sample = tile / (params.tilesY * params.tilesX);
     let y0 = tile / params.tilesX % params.tilesY * ${step} + params.top;
     let x0 = tile % params.tilesX * ${step} + params.left;`;
 
 /** Pixels of an image's tile to points: `matrix x tile x matrix^T`, for `size x size` pixels, a tile every `step`. */
 function fromImage(noun: string, transform: Transform, matrix: Matrix, size: number, step: number) {
+  const element = elementOf(transform);
   return kernel(nameOf(noun, transform), {
-    read: { image: "quad" },
-    write: { points: "quad" },
+    read: { image: element },
+    write: { points: element },
     params: imageParams,
     threads: ({ count }) => count,
-    constants: { lanes: transform.lanes },
     body: wgsl`
-    ${locate(step)}
+    ${locate(transform, step)}
     ${unroll(
       size,
       (k) => wgsl`let inY${k} = (sample < params.n) & (y0 + ${k} >= 0) & (y0 + ${k} < params.h);
@@ -98,7 +107,7 @@ function fromImage(noun: string, transform: Transform, matrix: Matrix, size: num
       (j) => wgsl`
     let inX${j} = (x0 + ${j} >= 0) & (x0 + ${j} < params.w);
     let column${j} = clamp(x0 + ${j}, 0, params.w - 1);
-    ${unroll(size, (k) => `let pixel${k}_${j} = select(quad(0), image[(line${k} + column${j}) * params.quads + quad_index], inY${k} & inX${j});`)}
+    ${unroll(size, (k) => `let pixel${k}_${j} = select(${element}(0), image[(line${k} + column${j}) * params.width + channel], inY${k} & inX${j});`)}
     ${columnOf(matrix, j, (k) => `pixel${k}_${j}`)}`,
     )}
     ${rowsOf(matrix.length, matrix, (i, j, value) => `points[${i * matrix.length + j} * params.count + i32(i)] = ${value};`)}`,
@@ -120,63 +129,66 @@ export const transformOutputGrad = memoise((transform: Transform) => {
 /** Points to y. */
 export const transformToOutput = memoise((transform: Transform) => {
   const { output, outputs, points: size } = transform.algorithm;
+  const element = elementOf(transform);
   return kernel(nameOf("output", transform), {
-    read: { points: "quad" },
-    write: { image: "quad" },
+    read: { points: element },
+    write: { image: element },
     params: imageParams,
     threads: ({ count }) => count,
-    constants: { lanes: transform.lanes },
     body: wgsl`
-    ${locate(outputs)}
+    ${locate(transform, outputs)}
     if (sample >= params.n) { return; }
     ${loadPoints(size, output, "i32(i)")}
     ${rowsOf(
       outputs,
       output,
       (i, j, value) => `if ((y0 + ${i} < params.h) & (x0 + ${j} < params.w)) {
-      image[((sample * params.h + y0 + ${i}) * params.w + x0 + ${j}) * params.quads + quad_index] = ${value};
+      image[((sample * params.h + y0 + ${i}) * params.w + x0 + ${j}) * params.width + channel] = ${value};
     }`,
     )}`,
   });
 });
 
+/** Stores a pixel of dx where it's in the image. */
+const putPixel = (element: string) => wgsl`
+fn put(y: i32, x: i32, at: i32, value: ${element}, adds: bool) {
+  if ((y < 0) | (y >= params.h) | (x < 0) | (x >= params.w)) { return; }
+  let pixel = at + (y * params.w + x) * params.width;
+  if (adds) { image[pixel] += value; } else { image[pixel] = value; }
+}`;
+
 /**
- * Points to dx. Tiles overlap: an invocation walks over all tiles of an image, carries the columns that it shares with the next tile, and adds
+ * Points in panels to dx. Tiles overlap: an invocation walks over all tiles of an image, carries the columns that it shares with the next tile, and adds
  * the rows that it shares with the tiles above to what it wrote there.
  */
-export const transformToInputGrad = memoise((transform: Transform) => {
+export const transformToInputGradInTurn = memoise((transform: Transform) => {
   const { input, inputs, outputs, points: size } = transform.algorithm;
   const back = transpose(input);
   const overlap = inputs - outputs;
+  const element = elementOf(transform);
   const carries = range(inputs).flatMap((i) => range(overlap).map((j) => `carry${i}_${j}`));
   const put = (i: number, x: string, value: string) =>
     `put(y0 + ${i}, ${x}, at, ${value}, ${i < overlap ? "ty > 0" : "false"});`;
   return kernel(nameOf("input_grad", transform), {
-    read: { points: "quad" },
-    update: { image: "quad" },
+    read: { points: element },
+    update: { image: element },
     params: imageParams,
     threads: ({ n, count, rows }) => (count / rows) * n,
-    constants: { lanes: transform.lanes },
-    declarations: wgsl`
-fn put(y: i32, x: i32, at: i32, value: quad, adds: bool) {
-  if ((y < 0) | (y >= params.h) | (x < 0) | (x >= params.w)) { return; }
-  let pixel = at + (y * params.w + x) * params.quads;
-  if (adds) { image[pixel] += value; } else { image[pixel] = value; }
-}`,
+    declarations: putPixel(element),
     body: wgsl`
-    let lane_quad = i32(i) % lanes;
+    ${lanesOf(transform)}
     let sample = i32(i) / lanes % params.n;
     let panel = i32(i) / (lanes * params.n);
-    let quad_index = panel * lanes + lane_quad;
-    if ((panel >= params.count / (params.rows * lanes)) | (quad_index >= params.quads)) { return; }
-    let at = sample * params.h * params.w * params.quads + quad_index;
+    let channel = panel * lanes + i32(i) % lanes;
+    if ((panel >= params.count / (params.rows * lanes)) | (channel >= params.width)) { return; }
+    let at = sample * params.h * params.w * params.width + channel;
     for (var ty = 0; ty < params.tilesY; ty++) {
       let y0 = ty * ${outputs} + params.top;
-      ${carries.map((carry) => `var ${carry} = quad(0);`).join("\n      ")}
+      ${carries.map((carry) => `var ${carry} = ${element}(0);`).join("\n      ")}
       for (var tx = 0; tx < params.tilesX; tx++) {
         let x0 = tx * ${outputs} + params.left;
         let tile = (sample * params.tilesY + ty) * params.tilesX + tx;
-        let from_point = (panel * params.rows + tile) * lanes + lane_quad;
+        let from_point = (panel * params.rows + tile) * lanes + i32(i) % lanes;
         ${loadPoints(size, back, "from_point")}
         ${rowsOf(inputs, back, (i, j, value) => {
           if (j < overlap) return put(i, `x0 + ${j}`, `carry${i}_${j} + ${value}`);
@@ -193,31 +205,88 @@ fn put(y: i32, x: i32, at: i32, value: quad, adds: bool) {
   });
 });
 
-/** Of weights `[Co, 3, 3, 4 quads]`; rows are output channels. */
-const filterParams = { channels: "i32", quads: "i32", rows: "i32", count: "i32" } as const;
+/** Encodes the transform of a plan's points to dx. */
+export type TransformToInputGrad = (transform: Transform) => (device: Device, args: InputGradArguments) => void;
+type InputGradArguments = Parameters<ReturnType<typeof transformToInputGradInTurn>>[1];
 
-/** `row` and `quad_index` from the invocation's index. */
-const locateFilter = wgsl`
+const toInputGradOfParity = memoise((transform: Transform) => {
+  const { input, inputs, outputs, points: size } = transform.algorithm;
+  const back = transpose(input);
+  const element = elementOf(transform);
+  const side = (index: number, before: string, after: string) => {
+    if (index < inputs - outputs) return [before];
+    return index < outputs ? [] : [after];
+  };
+  return kernel(nameOf("input_grad", transform), {
+    read: { points: element },
+    update: { image: element },
+    params: { ...imageParams, oddY: "i32", oddX: "i32", tilesDown: "i32", tilesAcross: "i32" }, // tiles of this parity
+    threads: ({ n, width, tilesDown, tilesAcross }) => n * tilesDown * tilesAcross * width,
+    declarations: putPixel(element),
+    body: wgsl`
+    let channel = i32(i) % params.width;
+    let place = i32(i) / params.width;
+    let sample = place / (params.tilesAcross * params.tilesDown);
+    if (sample >= params.n) { return; }
+    let ty = place / params.tilesAcross % params.tilesDown * 2 + params.oddY;
+    let tx = place % params.tilesAcross * 2 + params.oddX;
+    let y0 = ty * ${outputs} + params.top;
+    let x0 = tx * ${outputs} + params.left;
+    let at = sample * params.h * params.w * params.width + channel;
+    // Where an earlier launch has left the sums of the tiles on this side.
+    let above = params.oddY == 1;
+    let below = above & (ty + 1 < params.tilesY);
+    let before = params.oddX == 1;
+    let after = before & (tx + 1 < params.tilesX);
+    let from_point = ((sample * params.tilesY + ty) * params.tilesX + tx) * params.width + channel;
+    ${loadPoints(size, back, "from_point")}
+    ${rowsOf(inputs, back, (i, j, value) => {
+      const earlier = [...side(i, "above", "below"), ...side(j, "before", "after")];
+      return `put(y0 + ${i}, x0 + ${j}, at, ${value}, ${earlier.join(" | ") || "false"});`;
+    })}`,
+  });
+});
+
+/**
+ * Points in whole rows to dx. Tiles overlap with their neighbours only, which differ in parity: four launches for even and odd rows and columns of tiles, each of which
+ * adds to what those before it left.
+ */
+export const transformToInputGradByParity: TransformToInputGrad = (transform) => (device, args) => {
+  for (let parity = 0; parity < 4; parity++) {
+    const [oddY, oddX] = [parity >> 1, parity & 1];
+    const tilesDown = Math.ceil((args.tilesY - oddY) / 2);
+    const tilesAcross = Math.ceil((args.tilesX - oddX) / 2);
+    if (tilesDown * tilesAcross === 0) continue;
+    toInputGradOfParity(transform)(device, { ...args, oddY, oddX, tilesDown, tilesAcross });
+  }
+};
+
+/** Of weights `[Co, 3, 3, width]`; rows are output channels. */
+const filterParams = { channels: "i32", width: "i32", rows: "i32", lanes: "i32", count: "i32" } as const;
+
+/** `row` and `channel` from the invocation's index. */
+const locateFilter = (transform: Transform) => wgsl`
+    ${lanesOf(transform)}
     let row = i32(i) / lanes % params.rows;
-    let quad_index = i32(i) / (lanes * params.rows) * lanes + i32(i) % lanes;
-    if ((i32(i) >= params.count) | (quad_index >= params.quads)) { return; }`;
+    let channel = i32(i) / (lanes * params.rows) * lanes + i32(i) % lanes;
+    if ((i32(i) >= params.count) | (channel >= params.width)) { return; }`;
 
 /** Weights to points; rows after the last channel are zeros. */
 export const transformWeight = memoise((transform: Transform) => {
   const { weight: matrix } = transform.algorithm;
+  const element = elementOf(transform);
   return kernel(nameOf("weight", transform), {
-    read: { weight: "quad" },
-    write: { points: "quad" },
+    read: { weight: element },
+    write: { points: element },
     params: filterParams,
     threads: ({ count }) => count,
-    constants: { lanes: transform.lanes },
     body: wgsl`
-    ${locateFilter}
-    let channel = min(row, params.channels - 1);
+    ${locateFilter(transform)}
+    let output = min(row, params.channels - 1);
     ${unroll(
       3,
       (j) => wgsl`
-    ${unroll(3, (k) => `let tap${k}_${j} = select(quad(0), weight[(channel * 9 + ${3 * k + j}) * params.quads + quad_index], row < params.channels);`)}
+    ${unroll(3, (k) => `let tap${k}_${j} = select(${element}(0), weight[(output * 9 + ${3 * k + j}) * params.width + channel], row < params.channels);`)}
     ${columnOf(matrix, j, (k) => `tap${k}_${j}`)}`,
     )}
     ${rowsOf(matrix.length, matrix, (i, j, value) => `points[${i * matrix.length + j} * params.count + i32(i)] = ${value};`)}`,
@@ -228,16 +297,16 @@ export const transformWeight = memoise((transform: Transform) => {
 export const transformToWeightGrad = memoise((transform: Transform) => {
   const { weight, points: size } = transform.algorithm;
   const back = transpose(weight);
+  const element = elementOf(transform);
   return kernel(nameOf("weight_grad", transform), {
-    read: { points: "quad" },
-    write: { dweight: "quad" },
+    read: { points: element },
+    write: { dweight: element },
     params: filterParams,
     threads: ({ count }) => count,
-    constants: { lanes: transform.lanes },
     body: wgsl`
-    ${locateFilter}
+    ${locateFilter(transform)}
     if (row >= params.channels) { return; }
     ${loadPoints(size, back, "i32(i)")}
-    ${rowsOf(3, back, (i, j, value) => `dweight[(row * 9 + ${3 * i + j}) * params.quads + quad_index] = ${value};`)}`,
+    ${rowsOf(3, back, (i, j, value) => `dweight[(row * 9 + ${3 * i + j}) * params.width + channel] = ${value};`)}`,
   });
 });
