@@ -37,6 +37,7 @@ interface Options {
   readonly peers: readonly string[];
   readonly width: number;
   readonly batch: number;
+  readonly images: number;
   readonly seconds: number;
   readonly json?: string;
 }
@@ -53,15 +54,20 @@ const command = new Command("bench:peers")
     list,
     [""],
   )
-  .option("--peers <names>", `which peers: ${peerNames.join(",")}`, listOf(peerNames), [...peerNames])
+  .option("--peers <names>", `which peers: ${peerNames.join(",")}`, listOf(peerNames), [
+    "pytorch",
+    "jax-js",
+    "tfjs",
+  ])
   .option("--width <number>", "of the VGG step", positive, 1)
   .option("--batch <number>", "of the VGG step", positive, 32)
+  .option("--images <number>", "of the single kernels", positive, 32)
   .option("--seconds <number>", "about how long each row may sample", positive, 10)
   .option("--json <file>", "write the rows to a file", outputFile)
   .addHelpText(
     "after",
     `
-Works: vgg-step, gemm-SIZE, conv-{fwd,dx,dw}-CHANNELS@EXTENT at batch 32 (VGG's and those of the network 'record'), batchnorm
+Works: vgg-step, gemm-SIZE, conv-{fwd,dx,dw}-CHANNELS@EXTENT (VGG's and those of the network 'record'), batchnorm
 (forward and backward), {bn-relu,bn-relu-dropout,pool}-{fwd,bwd}-CHANNELS@EXTENT, loss-{fwd,bwd}, sgd (VGG's 15 million parameters).
 
 Backward (bwd) is run again and again after one forward, which left what it needs. A convolution's gradients (dx, dw) are each run
@@ -71,7 +77,7 @@ alone, each transforms all it needs. Results with dropout are compared at a rate
   .parse();
 
 async function main(options: Options): Promise<number> {
-  const all = listWork(options.width, options.batch);
+  const all = listWork(options);
   const works = all.filter(({ name }) => options.work.some((wanted) => name.startsWith(wanted)));
   const unknown = options.work.filter((wanted) => !all.some(({ name }) => name.startsWith(wanted)));
   const names = peerNames.filter((name) => options.peers.includes(name));
@@ -137,7 +143,9 @@ async function compare(gpu: Gpu, peer: Peer, work: Work, seconds: number): Promi
   const ours = await prepareOurs(gpu, work, inputs);
   try {
     await check(peer, work, inputs, ours);
-    const modes: readonly Mode[] = peer.name === "pytorch" ? ["as-shipped"] : ["as-shipped", "throttled"];
+    const modes: readonly Mode[] = peer.name.startsWith("pytorch")
+      ? ["as-shipped"]
+      : ["as-shipped", "throttled"];
     const rows: Row[] = [];
     for (const mode of modes) rows.push(await race(peer, work, ours, mode, seconds));
     return rows;

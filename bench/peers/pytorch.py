@@ -1,4 +1,4 @@
-"""PyTorch on the CPU, behind the line protocol of child.mjs: one JSON request a line in, one answer a line out."""
+"""PyTorch on the CPU, or with the argument `cuda` on a GPU, behind the line protocol of child.mjs: one JSON request a line in, one answer a line out."""
 import json
 import platform
 import sys
@@ -11,22 +11,31 @@ from torch.nn import functional as F
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 THREADS = 2
+DEVICE = sys.argv[1] if len(sys.argv) > 1 else "cpu"
 STAGES = [2, 2, 3, 3, 3]
 EPS, LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 2e-5, 0.01, 0.9, 5e-4
 
 
 def as_nchw(array):
     """[N, H, W, C] to [N, C, H, W]; [Co, Kh, Kw, Ci] to [Co, Ci, Kh, Kw]."""
-    return torch.from_numpy(np.ascontiguousarray(array.transpose(0, 3, 1, 2))) if array.ndim == 4 else torch.from_numpy(array.copy())
+    return on_device(array.transpose(0, 3, 1, 2) if array.ndim == 4 else array)
+
+
+def on_device(array):
+    return torch.from_numpy(np.array(array, order="C")).to(DEVICE)
 
 
 def as_nhwc(tensor):
-    array = tensor.detach().numpy()
+    array = tensor.detach().cpu().numpy()
     return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
 
 
+def running_statistics(gamma):
+    return torch.zeros(len(gamma), device=DEVICE), torch.ones(len(gamma), device=DEVICE)
+
+
 def gemm(work, inputs):
-    a, b = torch.from_numpy(inputs["a"]), torch.from_numpy(inputs["b"])
+    a, b = on_device(inputs["a"]), on_device(inputs["b"])
     return lambda: {"c": a @ b}
 
 
@@ -42,8 +51,8 @@ def conv2d(work, inputs):
 
 def batch_norm(work, inputs):
     x, dy = as_nchw(inputs["x"]).requires_grad_(), as_nchw(inputs["dy"])
-    gamma, beta = (torch.from_numpy(inputs[name]).requires_grad_() for name in ("gamma", "beta"))
-    mean, variance = torch.zeros(len(gamma)), torch.ones(len(gamma))
+    gamma, beta = (on_device(inputs[name]).requires_grad_() for name in ("gamma", "beta"))
+    mean, variance = running_statistics(gamma)
 
     def run():
         y = F.batch_norm(x, mean, variance, gamma, beta, training=True, eps=EPS)
@@ -68,8 +77,8 @@ def directed(work, leaves, gradient, forward):
 
 def batch_norm_relu(work, inputs):
     x, dy = as_nchw(inputs["x"]).requires_grad_(), as_nchw(inputs["dy"])
-    gamma, beta = (torch.from_numpy(inputs[name]).requires_grad_() for name in ("gamma", "beta"))
-    mean, variance = torch.zeros(len(gamma)), torch.ones(len(gamma))
+    gamma, beta = (on_device(inputs[name]).requires_grad_() for name in ("gamma", "beta"))
+    mean, variance = running_statistics(gamma)
 
     def forward(checked):
         y = torch.relu_(F.batch_norm(x, mean, variance, gamma, beta, training=True, eps=EPS))
@@ -84,9 +93,9 @@ def max_pool(work, inputs):
 
 
 def cross_entropy(work, inputs):
-    logits = torch.from_numpy(inputs["logits"]).requires_grad_()
-    labels = torch.from_numpy(inputs["labels"].astype(np.int64))
-    return directed(work, {"logits": logits}, torch.ones(()), lambda _: F.cross_entropy(logits, labels))
+    logits = on_device(inputs["logits"]).requires_grad_()
+    labels = on_device(inputs["labels"].astype(np.int64))
+    return directed(work, {"logits": logits}, torch.ones((), device=DEVICE), lambda _: F.cross_entropy(logits, labels))
 
 
 def sgd(work, inputs):
@@ -109,7 +118,7 @@ def vgg_training(parameters, images, labels):
     optimizer = torch.optim.SGD(parameters, lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
 
     def normalised(x, gamma, beta):
-        mean, variance = running.setdefault(id(gamma), (torch.zeros(len(gamma)), torch.ones(len(gamma))))
+        mean, variance = running.setdefault(id(gamma), running_statistics(gamma))
         return torch.relu_(F.batch_norm(x, mean, variance, gamma, beta, training=True, eps=EPS))
 
     def forward(x):
@@ -133,7 +142,7 @@ def vgg_training(parameters, images, labels):
 
 def vgg_step(work, inputs):
     parameters = [as_nchw(a).requires_grad_() for name, a in inputs.items() if name.startswith("parameter")]
-    images, labels = as_nchw(inputs["images"]), torch.from_numpy(inputs["labels"].astype(np.int64))
+    images, labels = as_nchw(inputs["images"]), on_device(inputs["labels"].astype(np.int64))
     run = vgg_training(parameters, images, labels)
 
     def first():
@@ -168,10 +177,17 @@ def prepare(request):
     return run, {"outputs": outputs}
 
 
+def wait():
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+
+
 def timed(run, repeats):
+    wait()
     start = time.perf_counter()
     for _ in range(repeats):
         run()
+    wait()
     return {"ms": 1000 * (time.perf_counter() - start) / repeats}
 
 
@@ -209,6 +225,9 @@ def vgg_memory(request):
 
 def main():
     torch.set_num_threads(THREADS)
+    if DEVICE == "cuda":  # float32 as it is, like WGSL's, and cuDNN's fastest algorithm for each shape
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = True
     run = None
     for line in sys.stdin:
         request = json.loads(line)
@@ -216,7 +235,7 @@ def main():
             if request["do"] == "open":
                 answer = {
                     "versions": {"pytorch": torch.__version__, "python": platform.python_version()},
-                    "device": f"CPU, {THREADS} threads",
+                    "device": f"CPU, {THREADS} threads" if DEVICE == "cpu" else f"{torch.cuda.get_device_name()}, without TF32",
                 }
             elif request["do"] == "prepare":
                 run, answer = prepare(request)

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import type { Inputs } from "./inputs.ts";
 import type { Work } from "./work.ts";
 
-export const peerNames = ["pytorch", "jax-js", "tfjs"] as const;
+export const peerNames = ["pytorch", "pytorch-cuda", "jax-js", "tfjs"] as const;
 export type PeerName = (typeof peerNames)[number];
 
 type Answer = Readonly<Record<string, unknown>>;
@@ -116,15 +116,20 @@ export class Peer {
 /** Starts a peer. @returns why not, where it isn't to be had */
 export function startPeer(name: PeerName): Peer | string {
   const folder = "bench/peers";
-  if (name !== "pytorch") {
+  if (name !== "pytorch" && name !== "pytorch-cuda") {
     const problem = installPeers(folder);
     return problem ?? new Peer(name, process.execPath, [join(folder, `${name}.mjs`)]);
   }
+  const device = name === "pytorch" ? "cpu" : "cuda";
+  const test = device === "cpu" ? "import torch" : "import torch; assert torch.cuda.is_available()";
   const python = ["/usr/bin/python3", "python3"].find(
-    (command) => spawnSync(command, ["-c", "import torch"]).status === 0,
+    (command) => spawnSync(command, ["-c", test]).status === 0,
   );
-  if (!python) return "no python3 with torch (on Debian: apt install python3-torch)";
-  return new Peer(name, python, [join(folder, "pytorch.py")]);
+  if (!python)
+    return device === "cpu"
+      ? "no python3 with torch (on Debian: apt install python3-torch)"
+      : "no python3 with a torch that sees a CUDA GPU";
+  return new Peer(name, python, [join(folder, "pytorch.py"), device]);
 }
 
 /** Installs the peers' packages where they aren't as their lock file says. @returns why it failed */

@@ -40,12 +40,10 @@ interface ImageSize {
 /** The optimiser of the VGG step; the peers' files hold the same numbers. */
 export const vggTraining = { lr: 0.01, momentum: 0.9, weightDecay: 5e-4 };
 
-const batch = 32;
-
-const images = [
-  { batch, extent: 32, channels: 64 },
-  { batch, extent: 16, channels: 128 },
-  { batch, extent: 4, channels: 512 },
+const imageSizes = [
+  { extent: 32, channels: 64 },
+  { extent: 16, channels: 128 },
+  { extent: 4, channels: 512 },
 ];
 
 const directions = [
@@ -53,19 +51,27 @@ const directions = [
   ["bwd", "backward"],
 ] as const;
 
+export interface WorkSizes {
+  /** Of the VGG step. */
+  readonly width: number;
+  readonly batch: number;
+  /** Of the single kernels. */
+  readonly images: number;
+}
+
 /** All works. A name's part after `@` is the extent of the input; channels that are equal on both sides stand once. */
-export function listWork(width: number, batch: number): Work[] {
+export function listWork({ width, batch, images }: WorkSizes): Work[] {
   return [
     { name: "vgg-step", kind: "vgg-step", width, batch },
     ...[512, 1024].map((size): Work => ({ name: `gemm-${size}`, kind: "gemm", size })),
-    ...convolutions(),
-    { name: "batchnorm", kind: "batch-norm", batch: 32, extent: 32, channels: 64 },
-    ...layers(),
+    ...convolutions(images),
+    { name: "batchnorm", kind: "batch-norm", batch: images, extent: 32, channels: 64 },
+    ...layers(images),
     { name: "sgd", kind: "sgd", width: 1 },
   ];
 }
 
-function convolutions(): Work[] {
+function convolutions(batch: number): Work[] {
   const gradients = [
     ["conv-fwd", "forward"],
     ["conv-dx", "input-grad"],
@@ -83,7 +89,8 @@ function convolutions(): Work[] {
   );
 }
 
-function layers(): Work[] {
+function layers(batch: number): Work[] {
+  const images = imageSizes.map((size) => ({ batch, ...size }));
   return directions.flatMap(([short, direction]): Work[] => {
     const of = (name: string, { channels, extent }: ImageSize) => `${name}-${short}-${channels}@${extent}`;
     return [

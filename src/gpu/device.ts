@@ -53,7 +53,7 @@ export class Device {
         this.#pool.destroy(buffer);
       },
     );
-    this.#staging = new StagingPool(raw, this.stream, this.errors);
+    this.#staging = new StagingPool(raw, this.stream, this.errors, this.info);
     this.faults = new FaultWords(() =>
       this.apart(() => {
         const words = this.allocate(faultBytes, "faults");
@@ -204,7 +204,7 @@ export class Device {
   async idle(): Promise<void> {
     this.requireAlive();
     this.stream.flush();
-    await this.errors.check(waitQuietly(this.raw.queue.onSubmittedWorkDone()));
+    await this.errors.check(waitQuietly(this.raw.queue.onSubmittedWorkDone(), this.info));
   }
 
   /** Gives free memory back to the driver. */

@@ -20,7 +20,7 @@ export function siblingCount(_: GpuInfo): number {
   return 0;
 }
 
-/** Waits for a GPU promise. A browser doesn't poll, so there is nothing to throttle. */
-export function waitQuietly<T>(promise: Promise<T>): Promise<T> {
+/** Waits for a device's promise. A browser doesn't poll, so there is nothing to throttle. */
+export function waitQuietly<T>(promise: Promise<T>, _: GpuInfo): Promise<T> {
   return promise;
 }

@@ -136,7 +136,8 @@ export class Recording {
   }
 
   async #doneAt(): Promise<number> {
-    await waitQuietly(this.#device.raw.queue.onSubmittedWorkDone());
+    const { raw, info } = this.#device;
+    await waitQuietly(raw.queue.onSubmittedWorkDone(), info);
     return performance.now();
   }
 

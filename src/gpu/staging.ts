@@ -1,5 +1,6 @@
 /** Reads GPU memory to the host through pooled staging buffers: fresh mapped memory is slow on its first touch. */
 import { waitQuietly } from "#host";
+import type { GpuInfo } from "./adapter.ts";
 import { type BufferView, sizeClass } from "./buffers.ts";
 import type { CommandStream } from "./commands.ts";
 import type { Errors } from "./errors.ts";
@@ -10,11 +11,13 @@ export class StagingPool {
   readonly #device: GPUDevice;
   readonly #stream: CommandStream;
   readonly #errors: Errors;
+  readonly #info: GpuInfo;
 
-  constructor(device: GPUDevice, stream: CommandStream, errors: Errors) {
+  constructor(device: GPUDevice, stream: CommandStream, errors: Errors, info: GpuInfo) {
     this.#device = device;
     this.#stream = stream;
     this.#errors = errors;
+    this.#info = info;
   }
 
   /**
@@ -36,7 +39,10 @@ export class StagingPool {
       this.#stream.copyOut(view, staging, places[index]?.offset ?? 0, view === emptied);
     });
     this.#stream.flush();
-    await waitQuietly(this.#errors.watch(() => staging.mapAsync(mapModeRead)));
+    await waitQuietly(
+      this.#errors.watch(() => staging.mapAsync(mapModeRead)),
+      this.#info,
+    );
     const mapped = staging.getMappedRange(0, end);
     const copies = places.map(({ offset, byteLength }) => mapped.slice(offset, offset + byteLength));
     staging.unmap();

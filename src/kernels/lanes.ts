@@ -9,5 +9,5 @@
 import type { Device } from "../gpu/device.ts";
 
 export function lanesWanted(device: Device): number {
-  return device.info.isSoftware ? 1024 : 32768;
+  return device.info.isSoftware ? 1024 : 131_072;
 }

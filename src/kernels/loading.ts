@@ -30,5 +30,7 @@ export function softwareKernels(): SoftwareKernels {
 /** @throws Error before they're loaded */
 export function winogradKernels(): WinogradKernels {
   if (winograd) return winograd;
-  throw new Error("[gpu] the kernels of Winograd's algorithm aren't loaded; make the device with createGpu()");
+  throw new Error(
+    "[gpu] the kernels of Winograd's algorithm aren't loaded; make the device with createGpu()",
+  );
 }

@@ -8,7 +8,7 @@ import { listWork, type Work } from "../../bench/versus/work.ts";
 import { gpu } from "../support/gpu.ts";
 
 it("names every work once, and the old ones as ever", () => {
-  const names = listWork(1, 32).map(({ name }) => name);
+  const names = listWork({ width: 1, batch: 32, images: 32 }).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   const old = ["64@32", "128@16", "256@8", "512@4"].flatMap((size) => [
     `conv-fwd-${size}`,

@@ -13,12 +13,14 @@ function device(info: Partial<GpuInfo>, wanted?: string) {
 }
 
 describe("chooseConfiguration", () => {
-  it("takes tiled on GPUs, and in software subgroup or winograd where subgroups have a known size, otherwise plain", () => {
+  it("takes tiled on GPUs, with Winograd's algorithm for convolutions, and in software subgroup or winograd where subgroups have a known size, otherwise plain", () => {
     expect(chooseConfiguration(device({ isSoftware: true, subgroupSize: 8 }), "gemm")).toBe("subgroup");
     expect(chooseConfiguration(device({ isSoftware: true, subgroupSize: 8 }), "conv2d")).toBe("winograd");
     expect(chooseConfiguration(device({ isSoftware: true, subgroupSize: 0 }), "gemm")).toBe("plain");
     expect(chooseConfiguration(device({ isSoftware: false, subgroupSize: 8 }), "gemm")).toBe("tiled");
-    expect(chooseConfiguration(device({ isSoftware: false, subgroupSize: 0 }), "conv2d")).toBe("tiled");
+    expect(chooseConfiguration(device({ isSoftware: false, subgroupSize: 0 }), "conv2d")).toBe(
+      "tiled-winograd",
+    );
     expect(chooseConfiguration(device({ isSoftware: true, subgroupSize: 64 }), "gemm")).toBe("plain");
   });
 

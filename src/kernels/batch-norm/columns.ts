@@ -24,8 +24,8 @@ const mostRowsPerLane = 256;
 /** Rows of a chunk come in eights: their masks share a word. */
 const rowStep = 8;
 const mergeLanes = 64;
-/** More chunks than this in a slice, and another lane pays. */
-const chunksPerSlice = 32;
+/** More chunks than this in a slice, and another lane pays. A GPU has lanes to spare, and waits for each chunk. */
+const chunksPerSlice = { software: 32, gpu: 4 };
 
 export const walkParams = { n: "u32", rows: "u32", columns: "u32", chunk_rows: "u32" } as const;
 
@@ -62,8 +62,9 @@ export function cutIntoChunks(device: Device, { rows, channels }: BatchNormSize)
   const rowsWanted = Math.min(mostRowsPerLane, (rows * columns) / lanesWanted(device));
   const chunk_rows = rowStep * Math.max(1, Math.ceil(rowsWanted / rowStep));
   const chunks = Math.ceil(rows / chunk_rows);
+  const perSlice = device.info.isSoftware ? chunksPerSlice.software : chunksPerSlice.gpu;
   let slices = 1;
-  while (slices < mergeLanes && slices * chunksPerSlice < chunks) slices *= 2;
+  while (slices < mergeLanes && slices * perSlice < chunks) slices *= 2;
   return {
     vectorized,
     walk: { n: chunks * columns, rows, columns, chunk_rows },

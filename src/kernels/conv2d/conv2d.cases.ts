@@ -386,7 +386,9 @@ export const conv2dFamilyCases: readonly KernelCase[] = [
       ),
     ),
     ...inParts.flatMap((shape) =>
-      tileAlgorithms.slice(0, 1).flatMap((f4) => conv2dCases(winograd(layout, f4, bindingLimits[layout]), shape, false)),
+      tileAlgorithms
+        .slice(0, 1)
+        .flatMap((f4) => conv2dCases(winograd(layout, f4, bindingLimits[layout]), shape, false)),
     ),
     ...layers.flatMap((shape) => {
       const algorithm = shape.ci > 3 ? chooseAlgorithm(shape) : undefined;

@@ -9,12 +9,11 @@
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import {
+  type Block,
   blockOf,
   forEachSum,
   invocationsOf,
-  multiplyTiles,
-  startSums,
-  storeBlock,
+  sumOverTiles,
   type Tile,
   tileMemory,
   tileName,
@@ -61,17 +60,16 @@ fn load_weight(co: i32, tap: i32, channel: i32, inside: bool) -> quad {
 
 export const correlationTiled = memoise(({ tile, turned }: TiledCorrelation) => {
   const stepQuads = tile.depth / 4;
-  const blockX = storeBlock(
-    tile,
-    "a",
-    "k",
-    (r) => `load_pixel(top${r}, left${r}, origin${r}, tap_y, tap_x, channel, inside)`,
-  );
-  const blockWeight = storeBlock(tile, "b", turned ? "lines" : "k", (j) =>
-    turned
-      ? `load_weight(channel * 4 + ${j}, tap, (first_column + block_line) / 4, inside)`
-      : `load_weight(first_column + block_line + ${j}, tap, channel, inside)`,
-  );
+  const pixels: Block = {
+    along: "k",
+    load: (r) => `load_pixel(top${r}, left${r}, origin${r}, tap_y, tap_x, channel, inside)`,
+  };
+  const weights: Block = turned
+    ? {
+        along: "lines",
+        load: (j) => `load_weight(channel * 4 + ${j}, tap, (first_column + block_line) / 4, inside)`,
+      }
+    : { along: "k", load: (j) => `load_weight(first_column + block_line + ${j}, tap, channel, inside)` };
   return kernel(`conv2d_tiled_${tileName(tile)}${turned ? "_turned" : ""}`, {
     read: { x: "quad", weight: "quad" },
     write: { y: "quad" },
@@ -109,21 +107,20 @@ export const correlationTiled = memoise(({ tile, turned }: TiledCorrelation) => 
     let step_channel = ${stepQuads} % depth;
     let step_x = ${stepQuads} / depth % max(taps_x, 1);
     let step_y = ${stepQuads} / depth / max(taps_x, 1);
-    ${startSums(tile)}
-    for (var first = part * share; first < end; first += ${stepQuads}) {
-      let inside = tap_y < taps_y;
+    ${sumOverTiles(tile, {
+      loop: `var first = part * share; first < end; first += ${stepQuads}`,
+      locate: wgsl`let inside = tap_y < taps_y;
       let ky = first_ky + tap_y * out_stride;
       let kx = first_kx + tap_x * out_stride;
-      let tap = ${turned ? "(params.kh - 1 - ky) * params.kw + params.kw - 1 - kx" : "ky * params.kw + kx"};
-      ${blockX}
-      ${blockWeight}
-      channel += step_channel;
+      let tap = ${turned ? "(params.kh - 1 - ky) * params.kw + params.kw - 1 - kx" : "ky * params.kw + kx"};`,
+      advance: wgsl`channel += step_channel;
       tap_x += step_x;
       tap_y += step_y;
       if (channel >= depth) { channel -= depth; tap_x += 1; }
-      if (tap_x >= taps_x) { tap_x -= taps_x; tap_y += 1; }
-      ${multiplyTiles(tile)}
-    }
+      if (tap_x >= taps_x) { tap_x -= taps_x; tap_y += 1; }`,
+      a: pixels,
+      b: weights,
+    })}
     ${forEachSum(
       tile,
       wgsl`let pixel = first_row + row;

@@ -9,9 +9,7 @@ import {
   blockOf,
   forEachSum,
   invocationsOf,
-  multiplyTiles,
-  startSums,
-  storeBlock,
+  sumOverTiles,
   type Tile,
   tileMemory,
   tileName,
@@ -53,18 +51,6 @@ const followingPixels = unroll(
 );
 
 export const weightGradTiled = memoise((tile: Tile) => {
-  const blockDy = storeBlock(
-    tile,
-    "a",
-    "lines",
-    (r) => `load_dy(pixel + ${r}, end, (first_row + block_line) / 4)`,
-  );
-  const blockX = storeBlock(
-    tile,
-    "b",
-    "lines",
-    (r) => `load_x(image_${r}, iy${r}, ix${r}, channel, inside${r})`,
-  );
   return kernel(`conv2d_weight_grad_tiled_${tileName(tile)}`, {
     read: { x: "quad", dy: "quad" },
     write: { parts: "quad" },
@@ -97,22 +83,21 @@ export const weightGradTiled = memoise((tile: Tile) => {
     let step_x = ${tile.depth} % params.wo;
     let step_y = ${tile.depth} / params.wo % params.ho;
     let step_image = ${tile.depth} / params.wo / params.ho;
-    ${startSums(tile)}
-    for (var first = part * params.share; first < end; first += ${tile.depth}) {
-      let x_0 = ox;
+    ${sumOverTiles(tile, {
+      loop: `var first = part * params.share; first < end; first += ${tile.depth}`,
+      locate: wgsl`let x_0 = ox;
       let y_0 = oy;
       let image_0 = image;
-      ${followingPixels}
-      ${blockDy}
-      ${blockX}
-      pixel += ${tile.depth};
+      ${followingPixels}`,
+      advance: wgsl`pixel += ${tile.depth};
       ox += step_x;
       oy += step_y;
       image += step_image;
       if (ox >= params.wo) { ox -= params.wo; oy += 1; }
-      if (oy >= params.ho) { oy -= params.ho; image += 1; }
-      ${multiplyTiles(tile)}
-    }
+      if (oy >= params.ho) { oy -= params.ho; image += 1; }`,
+      a: { along: "lines", load: (r) => `load_dy(pixel + ${r}, end, (first_row + block_line) / 4)` },
+      b: { along: "lines", load: (r) => `load_x(image_${r}, iy${r}, ix${r}, channel, inside${r})` },
+    })}
     let columns = params.kh * params.kw * params.inputs * 4;
     let rows = params.outputs * 4;
     ${forEachSum(

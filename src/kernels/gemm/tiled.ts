@@ -9,12 +9,11 @@ import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { inParts } from "../channel-sum.ts";
 import { choosePlan, type TilePlan } from "../tiled/plan.ts";
 import {
+  type Block,
   blockOf,
   forEachSum,
   invocationsOf,
-  multiplyTiles,
-  startSums,
-  storeBlock,
+  sumOverTiles,
   type Tile,
   tileMemory,
   tileName,
@@ -39,10 +38,7 @@ fn load_${factor}(base: i32, line: i32, at: i32, lines: i32, extent: i32) -> qua
     ${
       quads
         ? `value = ${factor}[start / 4];`
-        : unroll(
-            4,
-            (u) => `if (at + ${u} < extent) { value.${components[u]} = ${factor}[start + ${u}]; }`,
-          )
+        : unroll(4, (u) => `if (at + ${u} < extent) { value.${components[u]} = ${factor}[start + ${u}]; }`)
     }
   }
   return value;
@@ -57,16 +53,18 @@ const storeScalars = unroll(
 const gemmTiled = memoise(({ tile, transposeA, transposeB, quads }: GemmTile) => {
   const element = quads ? "quad" : "scalar";
   const letters = `${transposeA ? "t" : "n"}${transposeB ? "t" : "n"}`;
-  const blockA = storeBlock(tile, "a", transposeA ? "lines" : "k", (j) =>
-    transposeA
-      ? `load_a(index * params.k, k + ${j}, first_row + block_line, params.k, m)`
-      : `load_a(index * m, first_row + block_line + ${j}, k, m, params.k)`,
-  );
-  const blockB = storeBlock(tile, "b", transposeB ? "k" : "lines", (j) =>
-    transposeB
-      ? `load_b(index * n, first_column + block_line + ${j}, k, n, params.k)`
-      : `load_b(index * params.k, k + ${j}, first_column + block_line, params.k, n)`,
-  );
+  const a: Block = transposeA
+    ? {
+        along: "lines",
+        load: (j) => `load_a(index * params.k, k + ${j}, first_row + block_line, params.k, m)`,
+      }
+    : { along: "k", load: (j) => `load_a(index * m, first_row + block_line + ${j}, k, m, params.k)` };
+  const b: Block = transposeB
+    ? { along: "k", load: (j) => `load_b(index * n, first_column + block_line + ${j}, k, n, params.k)` }
+    : {
+        along: "lines",
+        load: (j) => `load_b(index * params.k, k + ${j}, first_column + block_line, params.k, n)`,
+      };
   return kernel(`gemm_tiled_${tileName(tile)}_${letters}${quads ? "_quads" : ""}`, {
     read: { a: element, b: element },
     write: { y: element },
@@ -92,14 +90,14 @@ const gemmTiled = memoise(({ tile, transposeA, transposeB, quads }: GemmTile) =>
     let index = product % params.count;
     let part = product / params.count;
     ${blockOf(tile)}
-    ${startSums(tile)}
     let end = min((part + 1) * params.share, params.k);
-    for (var first = part * params.share; first < end; first += ${tile.depth}) {
-      let k = first + block_step;
-      ${blockA}
-      ${blockB}
-      ${multiplyTiles(tile)}
-    }
+    var k = part * params.share + block_step;
+    ${sumOverTiles(tile, {
+      loop: `var first = part * params.share; first < end; first += ${tile.depth}`,
+      advance: `k += ${tile.depth};`,
+      a,
+      b,
+    })}
     ${forEachSum(
       tile,
       wgsl`if (first_row + row >= m) { return; }
@@ -119,11 +117,7 @@ export interface BatchedGemmArguments extends GemmArguments {
   readonly count?: number;
 }
 
-export function launchGemmTiled(
-  device: Device,
-  args: BatchedGemmArguments,
-  plan?: TilePlan,
-): void {
+export function launchGemmTiled(device: Device, args: BatchedGemmArguments, plan?: TilePlan): void {
   const { m, n, k, transposeA, transposeB, a, b, y, count = 1 } = args;
   const { tile, splits } = plan ?? choosePlan(device, { rows: m, columns: n, depth: k, count });
   const extents = [n, transposeA ? m : k, transposeB ? k : n];

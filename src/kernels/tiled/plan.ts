@@ -1,11 +1,17 @@
 /**
  * Which tile a *tiled* kernel uses, and into how many parts it splits k.
  *
- * WebGPU tells the vendor but neither cores nor registers, so each vendor stands for one GPU of its middle range, and tiles are weighed by what limits them:
+ * What limits a product is estimated in multiply-adds: the workgroups that run at once on the GPU's cores make a wave, and
  *
- * - 8 x 8 sums an invocation take as many cycles of workgroup memory as of arithmetic on NVIDIA's and Apple's cores, 8 x 4 a third more, 4 x 4 twice as many
- * - a tile that hangs over the edge computes zeros
- * - a core needs about 256 invocations of this kind to hide its latencies; where there are too few tiles, smaller ones or a split of k give more
+ *     cost = waves * workgroups of a wave * (steps of k + 16) * tile area / speed + (parts > 1) * (a launch + 30 for each sum of each part)
+ *
+ * - a wave that isn't full takes as long as one that is; a tile that hangs over the edge computes zeros
+ * - starting, filling the tiles and storing the sums take as long as 16 steps
+ * - a core has registers for about 384 invocations that hold 8 x 8 sums each, three of the largest workgroups
+ * - 4 x 4 sums an invocation need twice the workgroup memory's cycles for their arithmetic
+ *
+ * Fitted to 2,800 timings of 100 products on an H200: what it chooses takes 1.03 times as long as the best of each (decisions.md). Other GPUs differ in their cores, which
+ * WebGPU doesn't tell: by the adapter's name, where it has one, or else those of a GPU of the vendor's middle range.
  *
  * Intel's compiler has 128 registers of 32 bytes a thread, which 8 x 8 sums for 16 lanes would fill: 8 x 4 there, as on GPUs that aren't known.
  */
@@ -28,7 +34,7 @@ interface Product {
   readonly count?: number;
 }
 
-/** CUTLASS's 128 x 128 of 8 x 8 sums needs 256 invocations with 100 registers each; half of it fills a GPU of half the size just as well. */
+/** CUTLASS's 128 x 128 of 8 x 8 sums needs 256 invocations and more than 16 KiB; half of it fills a GPU just as well, and was never slower on the H200. */
 const large: Tile = { rows: 128, columns: 64, depth: 16, rowsHeld: 8, columnsHeld: 8 };
 const medium: Tile = { rows: 64, columns: 64, depth: 16, rowsHeld: 8, columnsHeld: 8 };
 const lean: Tile = { rows: 64, columns: 64, depth: 16, rowsHeld: 8, columnsHeld: 4 };
@@ -37,68 +43,80 @@ const small: Tile = { rows: 32, columns: 32, depth: 32, rowsHeld: 4, columnsHeld
 /** All tiles, for tests. */
 export const tiles: readonly Tile[] = [large, medium, lean, small];
 
+/** Tiles with their relative speeds where all cores are busy. */
+type Speeds = readonly (readonly [tile: Tile, speed: number])[];
+const bySums: Speeds = [
+  [large, 1],
+  [medium, 1],
+  [small, 0.55],
+];
+const withFewRegisters: Speeds = [
+  [lean, 1],
+  [small, 0.75],
+];
+
 interface GpuClass {
   /** Streaming multiprocessors, compute units, Xe cores, GPU cores. */
   readonly cores: number;
-  /** Tiles with their relative speeds where all cores are busy. */
-  readonly tiles: readonly (readonly [tile: Tile, speed: number])[];
+  readonly tiles: Speeds;
 }
 
 const byVendor: Readonly<Record<string, GpuClass>> = {
-  nvidia: {
-    cores: 46,
-    tiles: [
-      [large, 1],
-      [medium, 0.9],
-      [small, 0.5],
-    ],
-  },
-  amd: {
-    cores: 32,
-    tiles: [
-      [large, 1],
-      [medium, 0.95],
-      [small, 0.6],
-    ],
-  },
-  apple: {
-    cores: 16,
-    tiles: [
-      [medium, 1],
-      [small, 0.6],
-    ],
-  },
+  nvidia: { cores: 46, tiles: bySums },
+  amd: { cores: 32, tiles: bySums },
+  apple: { cores: 16, tiles: bySums },
 };
-const others: GpuClass = {
-  cores: 8,
-  tiles: [
-    [lean, 1],
-    [small, 0.75],
-  ],
-};
+const others: GpuClass = { cores: 8, tiles: withFewRegisters };
 
-const invocationsPerCore = 256;
-/** Steps of k below which writing and adding up parts costs more than it gains, and above which a chain of additions loses accuracy. */
-const shortestShare = 256;
+/** Where the adapter has a name, as in Node. */
+const coresByName: readonly (readonly [name: RegExp, cores: number])[] = [
+  [/h[12]00/, 132],
+  [/a100/, 108],
+  [/4090/, 128],
+  [/3090/, 82],
+];
+
+const invocationsPerCore = 384;
+/** In steps of k. */
+const fixedSteps = 16;
+/** In multiply-adds: of a core, and for each element of a part. */
+const launchOfSum = 22_000;
+const storeAndAdd = 30;
+/** Steps of k below which a part isn't worth its start, and above which a chain of additions loses accuracy. */
+const shortestShare = 128;
 const longestShare = 8192;
+/** Powers of two and what lies in the middle. */
+const splitCounts = Array.from({ length: 10 }, (_, power) => [2 ** power, 3 * 2 ** power]).flat();
 
 /** The tile that should be fastest for a product, by an estimate, and the split of k that goes with it. */
 export function choosePlan(device: Device, product: Product): TilePlan {
   const { rows, columns, depth, count = 1 } = product;
-  const { cores, tiles } = byVendor[device.info.vendor.toLowerCase()] ?? others;
-  const mostByMemory = Math.floor(device.limits.maxStorageBufferBindingSize / (4 * count * rows * columns));
+  const { cores, tiles } = classOf(device);
+  const sums = count * rows * columns;
+  const least = Math.ceil(depth / longestShare);
+  const mostByMemory = Math.floor(device.limits.maxStorageBufferBindingSize / (4 * sums));
   const most = Math.max(1, Math.min(Math.floor(depth / shortestShare), mostByMemory));
+  const candidates = splitCounts.map((splits) => Math.max(1, Math.min(most, Math.max(least, splits))));
   let best: TilePlan = { tile: small, splits: 1 };
-  let bestScore = 0;
+  let bestCost = Number.POSITIVE_INFINITY;
   for (const [tile, speed] of tiles) {
-    const groups = count * Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns);
-    const enough = (cores * invocationsPerCore) / invocationsOf(tile);
-    const splits = Math.min(most, Math.max(Math.ceil(enough / groups), Math.ceil(depth / longestShare)));
-    const useful = (count * rows * columns) / (groups * tile.rows * tile.columns);
-    const score = speed * useful * Math.min(1, (groups * splits) / enough);
-    if (score <= bestScore) continue;
-    best = { tile, splits };
-    bestScore = score;
+    const tilesOfProduct = count * Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns);
+    const wave = (cores * invocationsPerCore) / invocationsOf(tile);
+    for (const splits of candidates) {
+      const workgroups = Math.ceil((tilesOfProduct * splits) / wave) * wave;
+      const steps = Math.ceil(depth / splits) + fixedSteps;
+      const adding = splits > 1 ? cores * launchOfSum + storeAndAdd * splits * sums : 0;
+      const cost = (workgroups * steps * tile.rows * tile.columns) / speed + adding;
+      if (cost >= bestCost) continue;
+      best = { tile, splits };
+      bestCost = cost;
+    }
   }
   return best;
+}
+
+function classOf({ info }: Device): GpuClass {
+  const ofVendor = byVendor[info.vendor.toLowerCase()] ?? others;
+  const named = coresByName.find(([name]) => name.test(info.device.toLowerCase()));
+  return named ? { ...ofVendor, cores: named[1] } : ofVendor;
 }

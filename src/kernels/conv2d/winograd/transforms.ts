@@ -206,7 +206,9 @@ export const transformToInputGradInTurn = memoise((transform: Transform) => {
 });
 
 /** Encodes the transform of a plan's points to dx. */
-export type TransformToInputGrad = (transform: Transform) => (device: Device, args: InputGradArguments) => void;
+export type TransformToInputGrad = (
+  transform: Transform,
+) => (device: Device, args: InputGradArguments) => void;
 type InputGradArguments = Parameters<ReturnType<typeof transformToInputGradInTurn>>[1];
 
 const toInputGradOfParity = memoise((transform: Transform) => {
