@@ -117,7 +117,7 @@ async function prepareVgg(gpu: Gpu, width: number, inputs: Inputs): Promise<Prep
   };
 }
 
-/** A work without state. @param leaves whose gradients are results too */
+/** A work without state, recorded, as training runs it. @param leaves whose gradients are results too */
 async function prepared(
   gpu: Gpu,
   owned: readonly Tensor[],
@@ -129,13 +129,17 @@ async function prepared(
   const outputs: Record<string, Float32Array<ArrayBuffer>> = {};
   for (const [name, tensor] of [...Object.entries(first), ...gradients])
     outputs[name] = Float32Array.from(await tensor.data());
+  const recorded = gpu.record(() => {
+    compute();
+  });
   return {
     outputs,
     run: () => {
-      Object.values(compute()).forEach(release);
+      recorded();
     },
     wait: () => gpu.idle(),
     free: () => {
+      recorded.release();
       for (const tensor of [...Object.values(first), ...owned]) release(tensor);
       gpu.device.trim();
     },

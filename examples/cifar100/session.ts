@@ -56,6 +56,8 @@ class Session {
   readonly #report: RunReport;
   readonly #speed: Speed;
   #snapshots: SnapshotFolder | undefined;
+  /** The file that is being written. */
+  #saving: Promise<string> | undefined;
   #graph: Promise<void> | undefined;
   #isForetold = false;
 
@@ -109,12 +111,14 @@ class Session {
           this.#speed.endEpoch(this.#set.train.count, entry.images_per_second);
           screen.row(entry);
           await this.#writeLog(state.log);
-          await this.#save(`snapshot_epoch_${entry.epoch}.wgrad`, state);
+          await this.#beginToSave(`snapshot_epoch_${entry.epoch}.wgrad`, state);
           await this.#report.epoch(state.log);
         },
       });
       await this.#graph;
+      await this.#saving;
     } catch (error) {
+      await this.#saving?.catch(() => {}); // what went wrong first is what's told
       await this.#report.fail();
       throw this.#withLastSnapshot(error);
     }
@@ -122,9 +126,11 @@ class Session {
     if (result.finished && seconds.length === 0) this.#showTable(start);
     if (!result.finished) {
       const name = `snapshot_iter_${result.state.iteration}.wgrad`;
-      const file = await this.#save(name, result.state).catch((error) => {
-        throw this.#withLastSnapshot(error);
-      });
+      const file = await this.#beginToSave(name, result.state)
+        .then(() => this.#saving ?? name)
+        .catch((error) => {
+          throw this.#withLastSnapshot(error);
+        });
       await this.#report.end(false, result.state.log, this.plan.model);
       screen.line(`Stopped at iteration ${result.state.iteration}. Go on with:`);
       screen.line(`  ${this.#resumeCommand(file)}`);
@@ -247,10 +253,13 @@ class Session {
     await writeFileWhole(join(this.#options.out, "log"), `${JSON.stringify(entries, null, 2)}\n`);
   }
 
-  async #save(name: string, state: train.TrainState): Promise<string> {
+  /** Training goes on while the file is written, by `#saving`; what went wrong with the one before is thrown now. */
+  async #beginToSave(name: string, state: train.TrainState): Promise<void> {
     const snapshot = await train.captureRun(this.#gpu, this.plan, state, { ...this.#settings });
     refuseDiverged(snapshot);
-    return this.#snapshots?.save(name, snapshot) ?? name;
+    await this.#saving;
+    this.#saving = this.#snapshots?.save(name, snapshot);
+    this.#saving?.catch(() => {}); // it's thrown where it's awaited
   }
 
   /** What went wrong in terms of the command line, and what there is to go on from. */

@@ -18,6 +18,7 @@ import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { geluWgsl } from "../gelu.ts";
+import { mappingLanes } from "../lanes.ts";
 import { type BatchNormSize, type Cell, cutIntoChunks, walk, walkParams } from "./columns.ts";
 import { type AffineGradViews, mergeSums } from "./gradient.ts";
 
@@ -75,7 +76,7 @@ export function normalizeGelu(
   views: Readonly<Record<"x" | "moments" | "gamma" | "beta" | "y", BufferView>>,
   size: BatchNormSize,
 ): void {
-  const cut = cutIntoChunks(device, size);
+  const cut = cutIntoChunks(device, size, mappingLanes(device));
   (cut.vectorized ? batchNormGeluForward : batchNormGeluForwardScalar)(device, { ...views, ...cut.walk });
 }
 

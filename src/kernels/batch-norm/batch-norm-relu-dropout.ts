@@ -22,6 +22,7 @@ import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { type Element, kernel, type ParamType, wgsl } from "../../gpu/kernel.ts";
 import { dropoutThreshold } from "../dropout.ts";
+import { mappingLanes } from "../lanes.ts";
 import { philoxWgsl } from "../philox.ts";
 import { type BatchNormSize, type Cell, cutIntoChunks, walk, walkParams } from "./columns.ts";
 import { gateAt, gates } from "./gate.ts";
@@ -129,7 +130,7 @@ export function normalizeReluDropout(
   size: BatchNormSize,
   dropout?: { readonly rate: number; readonly ticket: BufferView },
 ): void {
-  const cut = cutIntoChunks(device, size);
+  const cut = cutIntoChunks(device, size, mappingLanes(device));
   const args = { ...views, ...cut.walk };
   if (!dropout) {
     (cut.vectorized ? batchNormReluForward : batchNormReluForwardScalar)(device, args);

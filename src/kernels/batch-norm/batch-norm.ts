@@ -7,6 +7,7 @@
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
+import { mappingLanes } from "../lanes.ts";
 import { type BatchNormSize, type Cell, cutIntoChunks, walk, walkParams } from "./columns.ts";
 
 const forward = (label: string, cell: Cell) =>
@@ -36,7 +37,7 @@ export function normalize(
   views: { x: BufferView; moments: BufferView; gamma: BufferView; beta: BufferView; y: BufferView },
   size: BatchNormSize,
 ): void {
-  const cut = cutIntoChunks(device, size);
+  const cut = cutIntoChunks(device, size, mappingLanes(device));
   const run = cut.vectorized ? batchNormForward : batchNormForwardScalar;
   run(device, { ...views, ...cut.walk });
 }

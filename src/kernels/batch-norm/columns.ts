@@ -55,11 +55,18 @@ export const merge = wgsl`
     // Lanes without a column have no chunks, but meet at the barriers.
     let chunks = select(0u, params.chunks, column < params.columns);`;
 
-/** Cuts the rows: enough lanes to fill a GPU, and as few loads of a column's constants as that allows. */
-export function cutIntoChunks(device: Device, { rows, channels }: BatchNormSize) {
+/**
+ * Cuts the rows: enough lanes to fill a GPU, and as few loads of a column's constants as that allows.
+ * @param lanes that walk; sums want fewer chunks to merge than what is only mapped
+ */
+export function cutIntoChunks(
+  device: Device,
+  { rows, channels }: BatchNormSize,
+  lanes = lanesWanted(device),
+) {
   const vectorized = channels % 4 === 0;
   const columns = vectorized ? channels / 4 : channels;
-  const rowsWanted = Math.min(mostRowsPerLane, (rows * columns) / lanesWanted(device));
+  const rowsWanted = Math.min(mostRowsPerLane, (rows * columns) / lanes);
   const chunk_rows = rowStep * Math.max(1, Math.ceil(rowsWanted / rowStep));
   const chunks = Math.ceil(rows / chunk_rows);
   const perSlice = device.info.isSoftware ? chunksPerSlice.software : chunksPerSlice.gpu;

@@ -5,6 +5,7 @@
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { type Element, kernel, type ParamType, wgsl } from "../../gpu/kernel.ts";
+import { mappingLanes } from "../lanes.ts";
 import {
   type BatchNormSize,
   type Cell,
@@ -184,7 +185,7 @@ export function normalizeInputGrad(
   size: BatchNormSize,
   gate?: Gate,
 ): void {
-  const cut = cutIntoChunks(device, size);
+  const cut = cutIntoChunks(device, size, mappingLanes(device));
   const args = { ...views, ...cut.walk };
   if (gate)
     (cut.vectorized ? batchNormGatedInputGrad : batchNormGatedInputGradScalar)(device, { ...args, ...gate });
