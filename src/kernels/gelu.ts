@@ -12,12 +12,14 @@
  * (absolute errors only) 12.9; a polynomial of degree 17, without exp and division, 18.2; ReLU 4.8.
  */
 import { kernel, wgsl } from "../gpu/kernel.ts";
+import { positivePartWgsl } from "./positive-part.ts";
 
 /**
- * `gelu` and its derivative `gelu_slope`, of a `cell`, which the kernel declares: `quad` or `scalar`. `normal_tail` is e^(-t²/2) times a
+ * `gelu` and its derivative `gelu_slope`, of a `cell`. `normal_tail` is e^(-t²/2) times a
  * factor, 0 where that's below all that counts (and where t is infinite).
  */
-export const geluWgsl = wgsl`
+export const geluWgsl = (cell: "quad" | "scalar") => wgsl`
+    alias cell = ${cell};${positivePartWgsl(cell)}
     fn mills(t: cell) -> cell {
       let s = 1 / (0.26 * t + 1);
       return s * (0.103765674 + s * (0.10290825 + s * (0.10378028 + s * (0.04817035 + s * (0.16751882
@@ -28,7 +30,7 @@ export const geluWgsl = wgsl`
     }
     fn gelu(x: cell) -> cell {
       let t = abs(x);
-      return select(x, cell(0), x < cell(0)) - normal_tail(t, t * mills(t));
+      return positive_part(x) - normal_tail(t, t * mills(t));
     }
     fn gelu_slope(x: cell) -> cell {
       let t = abs(x);
@@ -36,7 +38,7 @@ export const geluWgsl = wgsl`
       return select(slope, 1 - slope, x > cell(0));
     }`;
 
-const declarations = `alias cell = quad;${geluWgsl}`;
+const declarations = geluWgsl("quad");
 
 /** y = x Φ(x). -0 stays -0; -Infinity gives 0, its limit. */
 export const geluForward = kernel("gelu_forward", {

@@ -47,6 +47,8 @@ export function requireFit(batch: number, limit: number, needOf: (batch: number)
     if (typeof excess(middle) === "string") fails = middle;
     else fits = middle;
   }
+  // What kernels take for parts of sums may be less for a batch that is a little larger.
+  while (fits > 0 && fits + 1 < batch && typeof excess(fits + 1) !== "string") fits += 1;
   const advice =
     fits > 0
       ? `the largest batch that fits is ${fits}`

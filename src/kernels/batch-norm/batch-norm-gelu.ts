@@ -33,7 +33,7 @@ const forward = (label: string, cell: Cell) =>
     read: { x: cell, moments: cell, gamma: cell, beta: cell },
     write: { y: cell },
     params: walkParams,
-    declarations: `alias cell = ${cell};${geluWgsl}`,
+    declarations: geluWgsl(cell),
     body: wgsl`${start}
     for (var row = begin; row < end; row++) {
       let k = row * params.columns + column;
@@ -49,7 +49,7 @@ const gradientSums = (label: string, cell: Cell) =>
     read: { x: cell, dy: cell, moments: cell, gamma: cell, beta: cell },
     write: { partials: cell, dnormal: cell },
     params: walkParams,
-    declarations: `alias cell = ${cell};${geluWgsl}`,
+    declarations: geluWgsl(cell),
     body: wgsl`${start}
     var sum = cell(0);
     var products = cell(0);

@@ -24,6 +24,7 @@ import { type Element, kernel, type ParamType, wgsl } from "../../gpu/kernel.ts"
 import { dropoutThreshold } from "../dropout.ts";
 import { mappingLanes } from "../lanes.ts";
 import { philoxWgsl } from "../philox.ts";
+import { positivePartWgsl } from "../positive-part.ts";
 import { type BatchNormSize, type Cell, cutIntoChunks, walk, walkParams } from "./columns.ts";
 import { gateAt, gates } from "./gate.ts";
 
@@ -93,7 +94,7 @@ const forward = <R extends Readonly<Record<string, Element>>, P extends Readonly
     read: { x: cell, moments: cell, gamma: cell, beta: cell, ...dropping.read },
     write: { y: cell, gate: "u32" },
     params: { ...walkParams, ...dropping.params },
-    declarations: `alias cell = ${cell};${gates[cell]}${dropping.declarations(cell)}`,
+    declarations: `alias cell = ${cell};${positivePartWgsl(cell)}${gates[cell]}${dropping.declarations(cell)}`,
     body: wgsl`${walk}
     let shift = moments[column];
     let offset = moments[params.columns + column];
@@ -106,8 +107,8 @@ const forward = <R extends Readonly<Record<string, Element>>, P extends Readonly
       for (var row = eight; row < min(eight + 8u, end); row++) {
         let k = row * params.columns + column;
         let normal = ((x[k] - shift) - offset) * scale + bias;
-        let positive = select(normal, cell(0), normal < cell(0));
-        open |= pack(select(bits(1u), bits(0u), normal <= cell(0))) << (4u * (row - eight));
+        let positive = positive_part(normal);
+        open |= pack(select(bits(1u), bits(0u), (bitcast<bits>(positive) & bits(0x7fffffffu)) == bits(0u))) << (4u * (row - eight));
         y[k] = ${dropping.value};
       }
       ${gateAt} = ${dropping.gate};

@@ -14,6 +14,7 @@
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
+import { positivePartWgsl } from "../positive-part.ts";
 import {
   type BatchNormSize,
   type Cell,
@@ -71,7 +72,7 @@ const moments = (label: string, cell: Cell) =>
       unbiased: "f32",
     },
     ...merging,
-    declarations: `alias cell = ${cell};
+    declarations: `alias cell = ${cell};${positivePartWgsl(cell)}
     var<workgroup> means: array<cell, lanes>;
     var<workgroup> spreads: array<cell, lanes>;
     var<workgroup> counts: array<f32, lanes>;`,
@@ -104,8 +105,7 @@ const moments = (label: string, cell: Cell) =>
     if (slice > 0u || column >= params.columns) { return; }
     let shift = x[column];
     let offset = means[lane];
-    let rounded = spreads[lane] / f32(params.rows);
-    let variance = select(rounded, cell(0), rounded < cell(0));
+    let variance = positive_part(spreads[lane] / f32(params.rows));
     moments[column] = shift;
     moments[params.columns + column] = offset;
     moments[2u * params.columns + column] = 1f / sqrt(variance + params.eps);
