@@ -6,8 +6,8 @@ import type { Gpu } from "wgrad";
 import { pathOf } from "../examples/cifar100/options.ts";
 
 /** The adapter, for people. */
-export function nameOf({ info: { description, vendor, architecture } }: Gpu): string {
-  return description || `${vendor} ${architecture}`;
+export function nameOf({ info }: Gpu): string {
+  return info.name;
 }
 
 /** Runs a command: its result is the exit status, a failure one line and status 1. */

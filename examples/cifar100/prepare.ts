@@ -28,8 +28,7 @@ export async function prepare(
   screen: Console,
   signal: AbortSignal,
 ): Promise<Prepared> {
-  const { description, device, vendor, isSoftware } = gpu.info;
-  const adapter = [description, device, vendor].find((name) => name !== "") ?? "unnamed";
+  const { name: adapter, isSoftware } = gpu.info;
   screen.line(`Adapter: ${adapter}${isSoftware ? " (software: computes on the CPU)" : ""}`);
   const start: RunSettings & Pick<SavedSettings, "normalization"> = saved ?? newSettings(options, isSoftware);
   const { normalization: earlier, ...settings } = start;

@@ -12,6 +12,8 @@ export interface GpuInfo {
   readonly architecture: string;
   readonly device: string;
   readonly description: string;
+  /** What to call it: all that it says, since a browser says little, and a GPU's description may name its driver only. */
+  readonly name: string;
   /** True for adapters that compute on the CPU (lavapipe, SwiftShader, WARP): other kernels are fast there. */
   readonly isSoftware: boolean;
   /** Lanes of a subgroup, where the adapter has subgroups of one size only; otherwise 0. */
@@ -71,13 +73,17 @@ export function describeAdapter(device: GPUDevice): GpuInfo {
     subgroupMinSize,
     subgroupMaxSize,
   } = device.adapterInfo;
+  const isSoftware =
+    isFallbackAdapter || softwareNames.test(`${vendor} ${architecture} ${name} ${description}`);
+  const model = isSoftware && description !== "" ? [] : [name || `${vendor} ${architecture}`.trim()];
   const fixed = device.features.has("subgroups") && subgroupMinSize === subgroupMaxSize;
   return {
     vendor,
     architecture,
     device: name,
     description,
-    isSoftware: isFallbackAdapter || softwareNames.test(`${vendor} ${architecture} ${name} ${description}`),
+    name: [...model, description].filter((part) => part !== "").join(", ") || "unnamed adapter",
+    isSoftware,
     subgroupSize: fixed ? subgroupMinSize : 0,
   };
 }

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { createGpu, NoAdapterError } from "wgrad";
 import { formatAdapter, listAdapters } from "wgrad/node";
+import { describeAdapter } from "../../src/gpu/adapter.ts";
 import { chooseAdapter, parseAdapters } from "../../src/gpu/adapters.node.ts";
 
 const laptop = parseAdapters(
@@ -69,5 +70,18 @@ describe("this machine's adapters", async () => {
     await expect(createGpu({ adapter: "Voodoo 2" })).rejects.toThrow(
       `[createGpu] no adapter's name holds 'Voodoo 2'; there are ${list}`,
     );
+  });
+});
+
+describe("an opened adapter's name", () => {
+  it.each([
+    [{ device: "nvidia-h200", description: "NVIDIA: 580.159.04" }, "nvidia-h200, NVIDIA: 580.159.04"],
+    [{ vendor: "apple", architecture: "metal-3" }, "apple metal-3"],
+    [{ vendor: "mesa", device: "llvmpipe-256-bits", description: "llvmpipe: Mesa 25" }, "llvmpipe: Mesa 25"],
+    [{}, "unnamed adapter"],
+  ])("%o", (said, name) => {
+    const adapterInfo = { vendor: "", architecture: "", device: "", description: "", ...said };
+    const device = { adapterInfo, features: new Set() } as unknown as GPUDevice;
+    expect(describeAdapter(device).name).toBe(name);
   });
 });

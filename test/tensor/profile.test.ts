@@ -211,7 +211,7 @@ describe("the trace", () => {
     expect(new Set(events.map(({ ph }) => ph))).toEqual(new Set(["M", "X", "C"]));
     expect(events.every(({ name, pid }) => name !== "" && pid === 1)).toBe(true);
     expect(of("M").map(({ name, args }) => `${name} ${String(args.name ?? args.sort_index)}`)).toEqual([
-      `process_name GPU: ${gpu.info.description}`,
+      `process_name GPU: ${gpu.info.name}`,
       "thread_name modules and ops",
       "thread_sort_index 1",
       "thread_name kernels",

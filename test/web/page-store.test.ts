@@ -27,16 +27,7 @@ const settings: RunSettings = {
   ...{ recipe: "quick", width: 0.25, batch: 64, lr: 0.05, epochs: 5, seed: 0 },
   ...{ trainLimit: 0, testLimit: 0 },
 };
-const adapter = {
-  ...{
-    vendor: "v",
-    architecture: "a",
-    description: "d",
-    isSoftware: false,
-    subgroupSize: 32,
-    timestamps: true,
-  },
-};
+const adapter = { name: "n", isSoftware: false, subgroupSize: 32, timestamps: true };
 const opened: Action = {
   ...{ type: "opened", adapter, suggested: settings },
   recipes: [{ name: "long", about: "", defaults: { ...settings, recipe: "long", epochs: 300 } }],

@@ -150,8 +150,7 @@ function groupsOf({ coarse, classes, synthetic }: data.ImageSet): Groups | undef
 }
 
 function environmentOf(gpu: Gpu): Record<string, string> {
-  const { vendor, device, description, isSoftware } = gpu.info;
-  const adapter = [description, device, vendor].find((name) => name !== "") ?? "unnamed";
+  const { name: adapter, isSoftware } = gpu.info;
   const { npm_package_version: version } = process.env;
   const processors = cpus();
   return {

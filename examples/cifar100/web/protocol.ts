@@ -228,9 +228,7 @@ export interface BenchResult {
 // ---- Adapter and problems ----
 
 export interface AdapterInfo {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly description: string;
+  readonly name: string;
   readonly isSoftware: boolean;
   readonly subgroupSize: number;
   /** Whether kernels can be timed on the GPU. */

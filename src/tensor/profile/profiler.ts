@@ -65,7 +65,7 @@ export async function profile(
       pass: origin?.pass ?? "",
       ms: milliseconds[k] ?? 0,
     }));
-    return new Profile({ device: gpu.info.description, method, launches, ...memory.finish() });
+    return new Profile({ device: gpu.info.name, method, launches, ...memory.finish() });
   } finally {
     device.stream.detour(undefined);
     device.pool.hold(false);

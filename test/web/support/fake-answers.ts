@@ -8,8 +8,7 @@ import type {
 } from "../../../examples/cifar100/web/protocol.ts";
 
 export const adapter: AdapterInfo = {
-  ...{ vendor: "mesa", architecture: "llvmpipe", description: "llvmpipe (LLVM 15.0.6, 256 bits)" },
-  ...{ isSoftware: true, subgroupSize: 8, timestamps: false },
+  ...{ name: "llvmpipe (LLVM 15.0.6, 256 bits)", isSoftware: true, subgroupSize: 8, timestamps: false },
 };
 
 export const noWebGpu: Problem = {

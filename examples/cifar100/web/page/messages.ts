@@ -57,9 +57,7 @@ export function stateInWords({ status, progress }: State): string {
 /** What the adapter is called. */
 export function adapterInWords({ adapter, status }: State): string {
   if (!adapter) return status === "failed" ? "No adapter" : "Looking for an adapter";
-  const { description, architecture, vendor, isSoftware } = adapter;
-  const name =
-    description || [vendor, architecture].filter((part) => part !== "").join(" ") || "Unnamed adapter";
+  const { name, isSoftware } = adapter;
   return isSoftware ? `${name} · software: computes on the processor` : name;
 }
 

@@ -33,7 +33,7 @@ export class Gpus {
 }
 
 export function describeAdapter({ info, device }: Gpu): AdapterInfo {
-  const { vendor, architecture, description, isSoftware, subgroupSize } = info;
+  const { name, isSoftware, subgroupSize } = info;
   const timestamps = device.raw.features.has("timestamp-query");
-  return { vendor, architecture, description, isSoftware, subgroupSize, timestamps };
+  return { name, isSoftware, subgroupSize, timestamps };
 }
