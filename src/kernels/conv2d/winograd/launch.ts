@@ -15,6 +15,8 @@ import { WinogradPlan } from "./plan.ts";
 import {
   transformInput,
   transformOutputGrad,
+  transformToInputGradByParity,
+  transformToInputGradInTurn,
   transformToOutput,
   transformToWeightGrad,
   transformWeight,
@@ -97,7 +99,9 @@ function intoInputGrad(
     const matrices = [plan.y, plan.weight, plan.x] as const;
     multiply(device, { plan, form: "rows_columns", views: [gradient, filter, products], matrices });
     const image = imagesOf(dx, part, "input");
-    plan.layout.transformToInputGrad(plan.transform)(device, { points: products, image, ...plan.input });
+    const transformToInputGrad =
+      plan.layout.lanes === undefined ? transformToInputGradByParity : transformToInputGradInTurn;
+    transformToInputGrad(plan.transform)(device, { points: products, image, ...plan.input });
   });
 }
 

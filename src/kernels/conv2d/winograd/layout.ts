@@ -3,7 +3,6 @@ import type { BufferView } from "../../../gpu/buffers.ts";
 import type { Device } from "../../../gpu/device.ts";
 import type { ProductForm } from "../../gemm/panels.ts";
 import type { PointMatrix, WinogradPlan } from "./plan.ts";
-import type { TransformToInputGrad } from "./transforms.ts";
 
 export interface PointProduct {
   readonly plan: WinogradPlan;
@@ -20,5 +19,4 @@ export interface Layout {
   readonly channels: 1 | 4;
   /** Encodes the product of every point's matrices. Sums over tiles come in the plan's splits, one after the other. */
   multiply(device: Device, product: PointProduct): void;
-  readonly transformToInputGrad: TransformToInputGrad;
 }

@@ -3,14 +3,12 @@ import type { Device } from "../../../gpu/device.ts";
 import { multiplyPanels } from "../../gemm/panels.ts";
 import { memoise } from "../../unroll.ts";
 import type { Layout, PointProduct } from "./layout.ts";
-import { transformToInputGradInTurn } from "./transforms.ts";
 
 const layoutOf = memoise(
   (lanes: number): Layout => ({
     lanes,
     channels: 4,
     multiply: (device, product) => multiply(device, lanes, product),
-    transformToInputGrad: transformToInputGradInTurn,
   }),
 );
 

@@ -1,7 +1,6 @@
 /** Winograd's matrices row by row, for GPUs: products are the tiled GEMM's. */
 import { launchGemmTiled } from "../../gemm/tiled.ts";
 import type { Layout } from "./layout.ts";
-import { transformToInputGradByParity } from "./transforms.ts";
 
 export const rowsLayout: Layout = {
   channels: 1,
@@ -12,5 +11,4 @@ export const rowsLayout: Layout = {
       ...{ transposeA, transposeB: form === "rows_rows" },
     });
   },
-  transformToInputGrad: transformToInputGradByParity,
 };

@@ -205,10 +205,6 @@ export const transformToInputGradInTurn = memoise((transform: Transform) => {
   });
 });
 
-/** Encodes the transform of a plan's points to dx. */
-export type TransformToInputGrad = (
-  transform: Transform,
-) => (device: Device, args: InputGradArguments) => void;
 type InputGradArguments = Parameters<ReturnType<typeof transformToInputGradInTurn>>[1];
 
 const toInputGradOfParity = memoise((transform: Transform) => {
@@ -253,15 +249,16 @@ const toInputGradOfParity = memoise((transform: Transform) => {
  * Points in whole rows to dx. Tiles overlap with their neighbours only, which differ in parity: four launches for even and odd rows and columns of tiles, each of which
  * adds to what those before it left.
  */
-export const transformToInputGradByParity: TransformToInputGrad = (transform) => (device, args) => {
-  for (let parity = 0; parity < 4; parity++) {
-    const [oddY, oddX] = [parity >> 1, parity & 1];
-    const tilesDown = Math.ceil((args.tilesY - oddY) / 2);
-    const tilesAcross = Math.ceil((args.tilesX - oddX) / 2);
-    if (tilesDown * tilesAcross === 0) continue;
-    toInputGradOfParity(transform)(device, { ...args, oddY, oddX, tilesDown, tilesAcross });
-  }
-};
+export const transformToInputGradByParity =
+  (transform: Transform) => (device: Device, args: InputGradArguments) => {
+    for (let parity = 0; parity < 4; parity++) {
+      const [oddY, oddX] = [parity >> 1, parity & 1];
+      const tilesDown = Math.ceil((args.tilesY - oddY) / 2);
+      const tilesAcross = Math.ceil((args.tilesX - oddX) / 2);
+      if (tilesDown * tilesAcross === 0) continue;
+      toInputGradOfParity(transform)(device, { ...args, oddY, oddX, tilesDown, tilesAcross });
+    }
+  };
 
 /** Of weights `[Co, 3, 3, width]`; rows are output channels. */
 const filterParams = { channels: "i32", width: "i32", rows: "i32", lanes: "i32", count: "i32" } as const;
