@@ -10,7 +10,7 @@
  * - a core has registers for about 384 invocations that hold 8 x 8 sums each, three of the largest workgroups
  * - 4 x 4 sums an invocation need twice the workgroup memory's cycles for their arithmetic
  *
- * Fitted to 2,800 timings of 100 products on an H200: what it chooses takes 1.03 times as long as the best of each (decisions.md). Other GPUs differ in their cores, which
+ * Fitted to 3,000 timings of 116 products on an H200: what it chooses takes 1.03 times as long as the best of each (decisions.md). Other GPUs differ in their cores, which
  * WebGPU doesn't tell: by the adapter's name, where it has one, or else those of a GPU of the vendor's middle range.
  *
  * Intel's compiler has 128 registers of 32 bytes a thread, which 8 x 8 sums for 16 lanes would fill: 8 x 4 there, as on GPUs that aren't known.
