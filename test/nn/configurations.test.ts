@@ -7,7 +7,7 @@ import { gpu } from "../support/gpu.ts";
 
 /** Losses of two steps of a VGG that is wide enough for Winograd's algorithm. */
 async function train(conv2d: string): Promise<number[]> {
-  const gemm = conv2d === "winograd" ? "subgroup" : conv2d;
+  const gemm = { winograd: "subgroup", "tiled-winograd": "tiled" }[conv2d] ?? conv2d;
   const gpu = await createGpu({ configurations: { conv2d, gemm } });
   const model = nn.vgg(gpu, { classes: 10, width: 3 / 8, dropout: false, seed: 3 });
   const optimizer = optim.sgd(model.parameters(), { lr: 0.01, momentum: 0.9 });
@@ -27,7 +27,9 @@ async function train(conv2d: string): Promise<number[]> {
 
 it("trains alike with every configuration", { timeout: 300_000 }, async () => {
   // Plain kernels take ten seconds for this; their cases hold them to float64.
-  const runnable = subgroupObstacle(gpu.device) ? ["plain", "tiled"] : ["subgroup", "tiled", "winograd"];
+  const runnable = subgroupObstacle(gpu.device)
+    ? ["plain", "tiled", "tiled-winograd"]
+    : ["subgroup", "tiled", "winograd", "tiled-winograd"];
   const [expected = [], ...others] = await Promise.all(runnable.map(train));
   // The third loss would tell of ReLUs that switch between two roundings instead.
   for (const losses of others)

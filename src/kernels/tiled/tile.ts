@@ -10,7 +10,7 @@
  * Both tiles are `[depth/4][4][extent/4]` vec4s. Neighbouring invocations read neighbouring vec4s; after every four steps of k some are left out, so that the
  * invocations that store blocks of different k at the same time meet different banks, too.
  *
- * An invocation loads its next blocks into registers, 32 of them, before it multiplies, so so that their latency is hidden: 2 % faster on average, up to 18 %, on an H200. A second set
+ * An invocation loads its next blocks into registers, 32 of them, before it multiplies, so that their latency is hidden: 2 % faster on average, up to 18 %, on an H200. A second set
  * of tiles in workgroup memory would not fit beside the first in 16 KiB.
  */
 import { wgsl } from "../../gpu/kernel.ts";
