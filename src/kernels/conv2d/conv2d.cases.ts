@@ -308,7 +308,7 @@ const winogradShapes = (
   ] as const
 ).map(([n, h, w, ci, co, padding]) => shapeOf([n, h, w, ci, co, 3, 3, 1, padding, padding]));
 /** Bytes of a binding that don't hold these shapes whole. */
-const bindingLimits = { winograd: 450_000, "tiled-winograd": 170_000 };
+const bindingLimits = { winograd: 520_000, "tiled-winograd": 170_000 };
 /** Batches that don't end with a part of 16 images, or do. */
 const inParts = [shapeOf([37, 8, 8, 4, 8, 3, 3, 1, 1, 1]), shapeOf([32, 5, 9, 12, 4, 3, 3, 1, 1, 1])];
 const pairShapes = [
@@ -387,8 +387,8 @@ export const conv2dFamilyCases: readonly KernelCase[] = [
     ),
     ...inParts.flatMap((shape) =>
       tileAlgorithms
-        .slice(0, 1)
-        .flatMap((f4) => conv2dCases(winograd(layout, f4, bindingLimits[layout]), shape, false)),
+        .filter(({ outputs }) => outputs === 4 || outputs === 3) // f3's sums needn't end where a binding can begin
+        .flatMap((each) => conv2dCases(winograd(layout, each, bindingLimits[layout]), shape, false)),
     ),
     ...layers.flatMap((shape) => {
       const algorithm = shape.ci > 3 ? chooseAlgorithm(shape) : undefined;

@@ -6,6 +6,8 @@ import type { Layout } from "./layout.ts";
 
 /** Tiles whose products are added one after the other; longer sums are split. */
 const longestChain = 2048;
+/** Bindings begin at multiples of so many bytes. */
+const bindingAlignment = 256;
 
 /** A matrix for each point of a tile: panels of `lanes` elements of channels. Whole rows are one panel. */
 export interface PointMatrix {
@@ -53,8 +55,10 @@ export class WinogradPlan {
     return this.algorithm.points ** 2;
   }
 
+  /** Of all points. Up to a place where a binding can begin, since the sums of a batch's parts follow one another. */
   bytes(matrix: PointMatrix): number {
-    return this.points * this.#count(matrix) * this.layout.channels * 4;
+    const bytes = this.points * this.#count(matrix) * this.layout.channels * 4;
+    return Math.ceil(bytes / bindingAlignment) * bindingAlignment;
   }
 
   strides(matrix: PointMatrix): PanelStrides {
