@@ -59,15 +59,6 @@ describe("batchNormGelu", () => {
           return batchNormGeluGradReference(own(data.x), own(data.dy), false, composed).dgamma;
         }).flatMap((row) => [...row]);
         const scaleOfGamma = termsOfGamma.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-        console.log(
-          "DG",
-          shape,
-          training,
-          largestError(got.dgamma, want.dgamma, scale),
-          scale,
-          largestError(got.dgamma, want.dgamma, scaleOfGamma),
-          scaleOfGamma,
-        );
         expect(largestError(got.dgamma, want.dgamma, scaleOfGamma)).toBeLessThan(2e-6);
         expect(largestError(got.dbeta, want.dbeta)).toBeLessThan(5e-6);
       });
