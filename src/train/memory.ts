@@ -16,7 +16,7 @@ export interface MemoryNeed {
 
 /**
  * @param steps those that the run will take, not at the same time
- * @param leftOver bytes that tracing other steps has left behind, such as kernels' parameters
+ * @param leftOver bytes that tracing other steps has left behind
  * @throws MemoryError
  */
 export function memoryNeed(
@@ -50,14 +50,13 @@ export function requireFit(batch: number, limit: number, needOf: (batch: number)
   };
   const found = excess(batch);
   if (typeof found !== "string") return found;
+  // The next larger batch doesn't fit. One that is larger still may, where kernels split their sums into fewer parts.
   let [fits, fails] = [0, batch];
   while (fails - fits > 1) {
     const middle = Math.floor((fits + fails) / 2);
     if (typeof excess(middle) === "string") fails = middle;
     else fits = middle;
   }
-  // What kernels take for parts of sums may be less for a batch that is a little larger.
-  while (fits > 0 && fits + 1 < batch && typeof excess(fits + 1) !== "string") fits += 1;
   const advice =
     fits > 0
       ? `the largest batch that fits is ${fits}`
