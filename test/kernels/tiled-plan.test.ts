@@ -58,6 +58,7 @@ describe("choosePlan", () => {
     const splits = (name: string) =>
       Number(/(\d+) parts/.exec(plan("nvidia", 512, 512, 4608, { name }))?.[1]);
     expect(splits("nvidia-h200")).toBeGreaterThan(splits("nvidia-geforce-rtx-4070"));
+    expect(splits("nvidia-rtx-a1000")).toBe(splits("nvidia-geforce-rtx-4070"));
   });
 
   it("doesn't waste a large tile on a thin product", () => {

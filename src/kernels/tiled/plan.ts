@@ -70,10 +70,10 @@ const others: GpuClass = { cores: 8, tiles: withFewRegisters };
 
 /** Where the adapter has a name, as in Node. */
 const coresByName: readonly (readonly [name: RegExp, cores: number])[] = [
-  [/h[12]00/, 132],
-  [/a100/, 108],
-  [/4090/, 128],
-  [/3090/, 82],
+  [/h[12]00\b/, 132],
+  [/a100\b/, 108], // not an RTX A1000
+  [/4090\b/, 128],
+  [/3090\b/, 82],
 ];
 
 const invocationsPerCore = 384;
