@@ -126,6 +126,32 @@ const tiledCases = ({ rows, columns, depth, ...held }: Tile): KernelCase[] => {
   return [...cases(1), ...cases(3)];
 };
 
+/** Three products that follow one another: where a factor ends, the next begins. */
+const batchedCases = ([m, n, k]: Size, tile: Tile): KernelCase[] =>
+  transpositions.flatMap(([transposeA, transposeB], index) => {
+    const [count, splits] = [3, 1 + (index % 2)];
+    const launch = (device: Device, args: GemmArguments) =>
+      launchGemmTiled(device, { ...args, count }, { tile, splits });
+    const variant = ` ${count} times in ${splits}`;
+    const nth = (data: ArrayLike<number>, product: number) =>
+      Array.from(data).slice((product * data.length) / count, ((product + 1) * data.length) / count);
+    return {
+      ...gemmCase("tiled", [m, n, k], [transposeA, transposeB], variant, launch),
+      inputs: () => ({ a: noise(count * m * k, 1), b: noise(count * k * n, 2) }),
+      outputs: { y: count * m * n },
+      reference: (inputs) => ({
+        y: Float64Array.from(
+          Array.from({ length: count }, (_, product) => {
+            const [a, b] = [nth(values(inputs, "a"), product), nth(values(inputs, "b"), product)];
+            return [...gemmReference(a, b, { m, n, k, transposeA, transposeB })];
+          }).flat(),
+        ),
+      }),
+      flops: 2 * count * m * n * k,
+      bytes: 4 * count * (m * k + k * n + m * n),
+    };
+  });
+
 export const gemmCases: readonly KernelCase[] = [
   ...configurationNames.gemm.flatMap((configuration) =>
     transpositions.flatMap((transposed) =>
@@ -135,5 +161,11 @@ export const gemmCases: readonly KernelCase[] = [
     ),
   ),
   ...tiles.flatMap(tiledCases),
+  ...tiles
+    .slice(-1)
+    .flatMap((small) => [
+      ...batchedCases([small.rows + 1, small.columns - 3, small.depth + 5], small),
+      ...batchedCases([small.rows + 4, small.columns - 4, 2 * small.depth + 4], small),
+    ]),
   ...transpositions.flatMap((transposed) => bench.map((size) => chosenCase(size, transposed))),
 ];
