@@ -81,7 +81,9 @@ describe("an opened adapter's name", () => {
     [{}, "unnamed adapter"],
   ])("%o", (said, name) => {
     const adapterInfo = { vendor: "", architecture: "", device: "", description: "", ...said };
-    const device = { adapterInfo, features: new Set() } as unknown as GPUDevice;
+    const device: GPUDevice = Object.create(null, {
+      ...{ adapterInfo: { value: adapterInfo }, features: { value: new Set() } },
+    });
     expect(describeAdapter(device).name).toBe(name);
   });
 });
