@@ -14,20 +14,11 @@ export interface MemoryNeed {
   readonly model: number;
 }
 
-/**
- * @param steps those that the run will take, not at the same time
- * @param leftOver bytes that tracing other steps has left behind
- * @throws MemoryError
- */
-export function memoryNeed(
-  gpu: Gpu,
-  { train, test }: DataSet,
-  steps: readonly (() => void)[],
-  leftOver = 0,
-): MemoryNeed {
-  const planned = steps.map((step) => plannedBytes(gpu.device, () => gpu.scope(step)));
+/** @param steps those that the run will take, not at the same time @throws MemoryError */
+export function memoryNeed(gpu: Gpu, { train, test }: DataSet, steps: readonly (() => void)[]): MemoryNeed {
+  const planned = steps.map((step) => plannedBytes(gpu.device, () => gpu.scope(() => void step()))); // what one returns isn't kept
   const step = Math.max(...planned);
-  const usedBytes = gpu.memory.usedBytes - leftOver;
+  const { usedBytes } = gpu.memory;
   const dataSet = bytesOf(train) + bytesOf(test);
   return { bytes: usedBytes + step, step, dataSet, model: usedBytes - dataSet };
 }

@@ -121,14 +121,12 @@ export class TrainingRun {
       labels: gpu.empty([count], "i32"),
       count,
     });
-    const before = gpu.memory.usedBytes;
-    return requireFit(this.#batches.batch, memoryLimit, (batch) => {
-      const steps = [
+    return requireFit(this.#batches.batch, memoryLimit, (batch) =>
+      memoryNeed(gpu, this.#set, [
         () => this.#step(undefined, batchOf(batch)),
         () => evaluationStep(this.#validated, batchOf(evaluateBatch ?? batch), this.#metrics),
-      ];
-      return memoryNeed(gpu, this.#set, steps, gpu.memory.usedBytes - before);
-    });
+      ]),
+    );
   }
 
   /** The model as the validation runs it. */

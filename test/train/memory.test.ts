@@ -60,6 +60,7 @@ describe("the memory that a run needs", () => {
     const [small, large] = [await stated(16), await stated(64)];
     expect(large.step / small.step).toBeGreaterThan(2.5);
     expect(large.dataSet).toBe(small.dataSet);
+    expect(large.model, "which a traced step leaves nothing in").toBe(small.model);
   });
 
   it("is refused where it exceeds a limit, with the largest batch that fits, which then does", async () => {
