@@ -174,7 +174,8 @@ export class Gpu {
 
   /** Compiles what `step` needs without running it, with progress: the first real step then runs at full speed. */
   async precompile(step: () => void, onProgress?: CompileProgress): Promise<void> {
-    await precompile(this.device, () => this.scope(step), onProgress);
+    // The inner scope refuses a step that isn't synchronous, the outer one frees what it returns.
+    await precompile(this.device, () => this.scope(() => void this.scope(step)), onProgress);
   }
 
   /** Waits for all work given so far. @throws Error if a kernel failed */

@@ -44,3 +44,12 @@ it("executes nothing of a recorded step either, before its first call and after"
   await precompile();
   expect(await weight.data()).toEqual(new Float32Array([1, 1]));
 });
+
+it("leaves nothing behind of what a step returns", async () => {
+  const input = fresh.tensor([5, 7], [1, 2]);
+  const step = () => mul(input, input);
+  await fresh.precompile(step);
+  const { usedBytes } = fresh.memory;
+  for (let k = 0; k < 10; k++) await fresh.precompile(step);
+  expect(fresh.memory.usedBytes).toBe(usedBytes);
+});
