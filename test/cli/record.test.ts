@@ -29,7 +29,7 @@ describe("--recipe record", async () => {
   it("says how long it takes, and judges with test-time augmentation beside the plain accuracy", () => {
     expect(complaint(whole)).toEqual([]);
     expect(whole.stdout).toMatch(/^# At this speed: 3 epochs in \d:\d\d:\d\d; published: 65 % in 1:52:54/m);
-    expect(whole.stdout).toMatch(/^# Other counts \(--epoch\): 6 epochs in \d:\d\d:\d\d, 11 epochs in/m);
+    expect(whole.stdout).toMatch(/^# Other counts \(--epoch\): 6 epochs in \d:\d\d:\d\d, 10 epochs in/m);
     const percent = (share = Number.NaN) => `${(100 * share).toFixed(2)} %`;
     expect(whole.stdout).toContain(
       `Test accuracy: ${percent(last["augmented/main/accuracy"])} with test-time augmentation, ` +
@@ -102,7 +102,7 @@ describe("outlook", () => {
       earlyStopping: "none",
     };
     expect(outlook(settings, 125).join("\n")).toMatch(
-      /11 epochs in 1:20:53 for \d\d\.\d % \(plain \d\d\.\d %\)/,
+      /10 epochs in 1:13:47 for \d\d\.\d % \(plain \d\d\.\d %\)/,
     );
     expect(outlook({ ...settings, trainImages: 10_000 }, 125).join("\n")).not.toMatch(/ for /);
     expect(outlook({ ...settings, recipe: "quick" }, 125)).toEqual([]);
