@@ -52,12 +52,19 @@ function isOf(settings: SavedSettings, meta: train.SnapshotContent["meta"]): boo
 /** @throws train.DivergedError if a number of the run isn't finite: the last good snapshots are worth more */
 export function refuseDiverged({ arrays }: train.SnapshotContent): void {
   for (const [name, array] of arrays) {
-    if (array.every(Number.isFinite)) continue;
+    if (areFinite(array)) continue;
     const what = name.replace(/^model\//, "").replace(/^optimizer\//, "optimiser's ");
     throw new train.DivergedError(
       `'${what}' isn't finite any more, and no snapshot is saved: ${divergedAdvice}`,
     );
   }
+}
+
+/** Infinity and NaN times 0 are NaN. A sum takes a tenth of a second for VGG's 30 million numbers, a test of each a whole one. */
+function areFinite(values: ArrayLike<number>): boolean {
+  let zero = 0;
+  for (let k = 0; k < values.length; k++) zero += (values[k] ?? 0) * 0;
+  return zero === 0;
 }
 
 const divergedAdvice =
