@@ -76,7 +76,9 @@ describe("the memory that a run needs", () => {
     expect(largest).toBeGreaterThan(16);
     expect(largest).toBeLessThan(64);
     expect((await stated(largest, { memoryLimit })).bytes).toBeLessThanOrEqual(memoryLimit);
-    await expect(stated(largest + 1, { memoryLimit })).rejects.toThrow(MemoryError);
+    await expect(stated(largest + 1, { memoryLimit })).rejects.toThrow(
+      `the largest batch that fits is ${largest}`,
+    );
   });
 
   it("is refused where nobody asks how much it is, too", async () => {

@@ -96,7 +96,9 @@ export function choosePlan(device: Device, product: Product): TilePlan {
   const least = Math.ceil(depth / longestShare);
   const mostByMemory = Math.floor(device.limits.maxStorageBufferBindingSize / (4 * sums));
   const most = Math.max(1, Math.min(Math.floor(depth / shortestShare), mostByMemory));
-  const candidates = splitCounts.map((splits) => Math.max(1, Math.min(most, Math.max(least, splits))));
+  const candidates = new Set(
+    splitCounts.map((splits) => Math.max(1, Math.min(most, Math.max(least, splits)))),
+  );
   let best: TilePlan = { tile: small, splits: 1 };
   let bestCost = Number.POSITIVE_INFINITY;
   for (const [tile, speed] of tiles) {
