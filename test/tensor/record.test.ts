@@ -236,6 +236,7 @@ describe("memory", () => {
     }
     await own.idle();
     expect(own.memory).toEqual(before);
+    step.release(); // a recording that nobody has any more gives its memory back, also in the last wait above
   });
 
   it("is given back by release(), and eager work goes on", async () => {
