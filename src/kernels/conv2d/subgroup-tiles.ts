@@ -13,6 +13,16 @@ export interface CorrelationTile {
   readonly rowPadding: number;
 }
 
+/** A lane holds `rows` rows of a strip of `width` output pixels, and `quads` vec4s of channels of each. */
+export interface NarrowTile {
+  readonly lanes: number;
+  readonly rows: number;
+  readonly width: number;
+  /** Kw. */
+  readonly taps: number;
+  readonly quads: 1 | 2 | 4;
+}
+
 /** A lane holds `taps` horizontal taps of `channels` output channels, and adds up `rows` rows of `width` output pixels a step. */
 export interface WeightGradTile {
   readonly lanes: number;
@@ -66,6 +76,17 @@ export function chooseCorrelationTile(lanes: number, shape: Correlation): Correl
     vector: fillsHalf ? 2 : 4,
     rowPadding: isRow ? padX : -1,
   };
+}
+
+/** The tile for few channels, where the taps of a row can share what they load and the image fills most of it. */
+export function chooseNarrowTile(lanes: number, shape: Correlation): NarrowTile | undefined {
+  const { ho, wo, channels, kw, inStride, outStride } = shape;
+  const isShared = inStride === 1 && outStride === 1 && kw > 1 && kw <= 5;
+  const width = 4;
+  if (!isShared || channels > 32 || ho < 2 || wo < 0.75 * roundUp(wo, width)) return undefined;
+  const rows = [4, 3, 2].reduce((best, rows) => (roundUp(ho, rows) < roundUp(ho, best) ? rows : best));
+  const quads = channels <= 4 ? 1 : channels <= 8 ? 2 : 4;
+  return { lanes, rows, width, taps: kw, quads };
 }
 
 interface WeightGradShape {

@@ -2,15 +2,17 @@
  * Convolution on software Vulkan: fills channels up to vec4s where they aren't, packs weights, and launches the generated kernels.
  * In the prototype, packing weights took under 3 % of a layer's time at batch 32 up to 256 channels on 8x8 pixels, 13 % at 512 on 4x4, 50 % at 512 on 2x2.
  */
+import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { inParts } from "../channel-sum.ts";
 import type { ForwardArguments, InputGradArguments, WeightGradArguments } from "./conv2d.ts";
 import { type CorrelationArguments, forwardAsCorrelation, inputGradAsCorrelation } from "./correlation.ts";
-import { packWeights } from "./pack.ts";
+import { type PackWeightsLayout, packWeights } from "./pack.ts";
 import { intoWeights, quadsOf, withQuads } from "./quads.ts";
 import { type Conv2dShape, outputExtents } from "./shape.ts";
 import { correlationSubgroup } from "./subgroup-correlation.ts";
-import { chooseCorrelationTile, chooseWeightGradTile } from "./subgroup-tiles.ts";
+import { correlationNarrow } from "./subgroup-narrow.ts";
+import { chooseCorrelationTile, chooseNarrowTile, chooseWeightGradTile } from "./subgroup-tiles.ts";
 import { weightGradSubgroup } from "./subgroup-weight-grad.ts";
 
 /** Whether everything fits the adapter's bindings with channels filled up and weights packed. */
@@ -34,21 +36,42 @@ export function launchInputGradSubgroup(device: Device, args: InputGradArguments
 }
 
 function correlate(device: Device, args: CorrelationArguments): void {
-  const { correlation, x, y, weight, co, weightQuads, turned } = args;
-  const { n, depth, channels, ho, wo, kh, kw, outStride } = correlation;
+  const { correlation, x, y } = args;
+  const { n, ho, wo, outStride } = correlation;
   const lanes = device.info.subgroupSize;
+  const narrow = chooseNarrowTile(lanes, correlation);
+  if (narrow) {
+    const strips = Math.ceil(ho / narrow.rows) * Math.ceil(wo / narrow.width) * n;
+    withPacked(device, args, { lanes: narrow.quads, vector: 4, tapsInside: true }, (weight, blocks) =>
+      correlationNarrow(narrow)(device, { x, weight, y, ...correlation, blocks, strips }),
+    );
+    return;
+  }
   const tile = chooseCorrelationTile(lanes, correlation);
-  const { vector, taps, width, strips } = tile;
+  const strips = Math.ceil(ho / outStride) * Math.ceil(Math.ceil(wo / outStride) / tile.width) * n;
+  const bands = Math.ceil(strips / (lanes * tile.strips));
+  withPacked(device, args, { lanes, vector: tile.vector, tapsInside: tile.taps > 1 }, (weight, blocks) =>
+    correlationSubgroup(tile)(device, { x, weight, y, ...correlation, blocks, bands }),
+  );
+}
+
+/** Calls `launch` with packed weights and how many blocks of channels they have. */
+function withPacked(
+  device: Device,
+  { correlation, weight, co, weightQuads, turned }: CorrelationArguments,
+  layout: Omit<PackWeightsLayout, "turned">,
+  launch: (weight: BufferView, blocks: number) => void,
+): void {
+  const { depth, channels, kh, kw } = correlation;
+  const { lanes, vector } = layout;
   const blocks = Math.ceil(channels / (lanes * vector));
   const count = blocks * kh * kw * depth * lanes;
   const packed = device.allocate(count * 16 * vector, "conv2d packed weights");
-  packWeights({ lanes, vector, tapsInside: taps > 1, turned })(device, {
+  packWeights({ ...layout, turned })(device, {
     ...{ weight, packed, count, co, kh, kw },
     ...{ inputQuads: weightQuads, depths: depth, columns: channels },
   });
-  const allStrips = Math.ceil(ho / outStride) * Math.ceil(Math.ceil(wo / outStride) / width) * n;
-  const bands = Math.ceil(allStrips / (lanes * strips));
-  correlationSubgroup(tile)(device, { x, weight: packed, y, ...correlation, blocks, bands });
+  launch(packed, blocks);
   device.release(packed);
 }
 
