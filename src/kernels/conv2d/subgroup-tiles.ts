@@ -26,6 +26,8 @@ export interface NarrowTile {
 /** A lane holds `taps` horizontal taps of `channels` output channels, and adds up `rows` rows of `width` output pixels a step. */
 export interface WeightGradTile {
   readonly lanes: number;
+  /** Lanes that share their pixels, and have a column each: all of them, or four. Teams take a split each. */
+  readonly team: number;
   readonly channels: number;
   readonly width: number;
   readonly rows: number;
@@ -90,25 +92,29 @@ export function chooseNarrowTile(lanes: number, shape: Correlation): NarrowTile 
 }
 
 interface WeightGradShape {
+  /** Input and output channels in vec4s. */
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly kh: number;
+  readonly kw: number;
   readonly wi: number;
   readonly wo: number;
-  readonly channels: number;
-  readonly kw: number;
   readonly padX: number;
   readonly stride: number;
 }
 
 export function chooseWeightGradTile(lanes: number, shape: WeightGradShape): WeightGradTile {
-  const { wi, wo, channels, kw, padX, stride } = shape;
+  const { inputs, outputs, kh, kw, wi, wo, padX, stride } = shape;
   const isSingle = stride > 1 || kw === 1;
   const taps = isSingle ? 1 : kw % 3 !== 0 && kw % 2 === 0 ? 2 : 3;
   const width = wo >= 3 ? 4 : wo;
-  // With 16 lanes and 64 channels the compiler needs minutes.
-  const most = Math.min(4 * lanes, 32);
+  const columns = kh * Math.ceil(kw / taps) * inputs;
   const isRow = !isSingle && taps === kw && width === wo && wi === wo && kw === 2 * padX + 1;
   return {
     lanes,
-    channels: channels <= most / 2 ? most / 2 : most,
+    // Teams load a dy each: worth it where a fifth of the lanes would have no column.
+    team: roundUp(columns, 4) <= 0.8 * roundUp(columns, lanes) ? 4 : lanes,
+    channels: outputs <= 2 ? 8 : 16,
     width,
     rows: wo >= 3 ? 1 : wo === 2 ? 2 : 4,
     taps,

@@ -32,11 +32,11 @@ const locate = (tile: WeightGradTile) =>
 
 /** A lane's (pixel, vec4 of Co) pairs of dy, and its pixels of x. */
 function load(tile: WeightGradTile, loaded: number): string {
-  const { lanes, channels, width, rows, taps, rowPadding } = tile;
+  const { team, channels, width, rows, taps, rowPadding } = tile;
   const quads = channels / 4;
   const gradients = (r: number) =>
-    unroll(Math.ceil((width * quads) / lanes), (k) => {
-      const pair = `(i32(lane) + ${k * lanes})`;
+    unroll(Math.ceil((width * quads) / team), (k) => {
+      const pair = `(place + ${k * team})`;
       return wgsl`let dy${r}_${k} = select(quad(0), dy[start${r} + (ox + ${pair} / ${quads}) * outputs + ${pair} % ${quads}],
           some${r} & (ox + ${pair} / ${quads} < params.wo));`;
     });
@@ -56,13 +56,14 @@ function load(tile: WeightGradTile, loaded: number): string {
 
 /** For each vec4 of output channels: broadcast its gradients, then all updates of an accumulator together. */
 function accumulate(tile: WeightGradTile): string {
-  const { lanes, channels, width, rows, taps } = tile;
+  const { lanes, team, channels, width, rows, taps } = tile;
   const quads = channels / 4;
+  const fromPlace = team < lanes ? "quadBroadcast" : fromLane(lanes);
   const places = Array.from({ length: rows * width }, (_, k) => [Math.floor(k / width), k % width] as const);
   return unroll(quads, (q) => {
     const broadcasts = places.map(([r, p]) => {
       const pair = p * quads + q;
-      return `let g${r}_${p} = ${fromLane(lanes)}(dy${r}_${Math.floor(pair / lanes)}, ${pair % lanes}u);`;
+      return `let g${r}_${p} = ${fromPlace}(dy${r}_${Math.floor(pair / team)}, ${pair % team}u);`;
     });
     const updates = unroll(4 * taps, (index) => {
       const [u, tap] = [Math.floor(index / taps), index % taps];
@@ -89,9 +90,10 @@ function store({ channels, taps }: WeightGradTile): string {
 }
 
 export const weightGradSubgroup = memoise((tile: WeightGradTile) => {
-  const { lanes, channels, width, rows, taps, rowPadding } = tile;
+  const { lanes, team, channels, width, rows, taps, rowPadding } = tile;
   const loaded = taps === 1 ? width : width + taps - 1;
-  const name = [lanes, channels, width, rows, taps].join("_");
+  const teams = lanes / team;
+  const name = [lanes, team, channels, width, rows, taps].join("_");
   return kernel(`conv2d_weight_grad_subgroup_${name}${rowPadding >= 0 ? "_row" : ""}`, {
     read: { x: "quad", dy: "quad" },
     write: { parts: "quad" },
@@ -101,24 +103,25 @@ export const weightGradSubgroup = memoise((tile: WeightGradTile) => {
       outputGroups: "i32",
       splits: "i32",
     },
-    groups: ({ columnGroups, outputGroups, splits }) => columnGroups * outputGroups * splits,
+    groups: ({ columnGroups, outputGroups, splits }) => columnGroups * outputGroups * (splits / teams),
     subgroups: true,
     workgroupSize: lanes,
-    constants: { lanes, width, taps },
+    constants: { team, teams, width, taps },
     body: wgsl`
     let inputs = params.inputs;
     let outputs = params.outputs;
-    let firstColumn = i32(group) % params.columnGroups * lanes;
+    let place = i32(lane) % team;
+    let firstColumn = i32(group) % params.columnGroups * team;
     let firstOutput = i32(group) / params.columnGroups % params.outputGroups * ${channels / 4};
-    let split = i32(group) / (params.columnGroups * params.outputGroups);
+    let split = i32(group) / (params.columnGroups * params.outputGroups) * teams + i32(lane) / team;
     let tapGroups = (params.kw + taps - 1) / taps;
-    let column = firstColumn + i32(lane);
+    let column = firstColumn + place;
     let ci = column % inputs;
     let kx = column / inputs % tapGroups * taps;
     let ky = column / inputs / tapGroups;
     // Rows of dy that meet the image for at least one of the subgroup's ky, and this split's share of them.
     let firstKy = firstColumn / inputs / tapGroups;
-    let lastKy = min((firstColumn + lanes - 1) / inputs / tapGroups, params.kh - 1);
+    let lastKy = min((firstColumn + team - 1) / inputs / tapGroups, params.kh - 1);
     let firstOy = max(0, params.padY - lastKy + params.stride - 1) / params.stride;
     let endOy = min(params.ho, max(0, params.hi - 1 + params.padY - firstKy + params.stride) / params.stride);
     let count = max(endOy - firstOy, 0);
@@ -128,7 +131,8 @@ export const weightGradSubgroup = memoise((tile: WeightGradTile) => {
     var image = firstRow / max(count, 1);
     var oy = firstOy + firstRow % max(count, 1);
     ${unroll(channels, (k) => unroll(taps, (tap) => `var sum${k}_${tap} = quad(0);`))}
-    for (var row = firstRow; row < endRow; row += ${rows}) {
+    for (var step = 0; step < share; step += ${rows}) {
+      let row = firstRow + step;
       ${locate(tile)}
       ${rowPadding >= 0 ? "{ const ox = 0;" : "for (var ox = 0; ox < params.wo; ox += width) {"}
       ${load(tile, loaded)}

@@ -87,8 +87,9 @@ export function launchWeightGradSubgroup(
   const { ho, wo } = outputExtents(shape);
   const lanes = device.info.subgroupSize;
   const [inputs, outputs] = [quadsOf(ci), quadsOf(co)];
-  const tile = chooseWeightGradTile(lanes, { wi: w, wo, channels: 4 * outputs, kw, padX, stride });
-  const columnGroups = Math.ceil((kh * Math.ceil(kw / tile.taps) * inputs) / lanes);
+  const tile = chooseWeightGradTile(lanes, { inputs, kh, kw, wi: w, wo, outputs, padX, stride });
+  const teams = lanes / tile.team;
+  const columnGroups = Math.ceil((kh * Math.ceil(kw / tile.taps) * inputs) / tile.team);
   const outputGroups = Math.ceil((4 * outputs) / tile.channels);
   const weights = 4 * outputs * kh * kw * inputs * 4;
   const pixels = n * ho * wo;
@@ -100,7 +101,7 @@ export function launchWeightGradSubgroup(
     Math.floor((n * ho) / (2 * tile.rows)),
     Math.floor(device.limits.maxStorageBufferBindingSize / (4 * weights)),
   );
-  const splits = Math.max(1, Math.min(wanted, most));
+  const splits = Math.ceil(Math.max(1, Math.min(wanted, most)) / teams) * teams;
   const launch = weightGradSubgroup(tile);
   const sizes = { n, hi: h, wi: w, inputs, ho, wo, outputs, kh, kw, padY, padX, stride };
   withQuads(device, x, n * h * w, ci, (x) =>
