@@ -9,6 +9,7 @@ import { type ConfigurationOf, chooseConfiguration } from "../configuration.ts";
 import { softwareKernels, winogradKernels } from "../loading.ts";
 import { launchForwardDepthwise, launchInputGradDepthwise, launchWeightGradDepthwise } from "./depthwise.ts";
 import { launchForwardPlain, launchInputGradPlain, launchWeightGradPlain } from "./plain.ts";
+import { paddedBytes } from "./quads.ts";
 import { type AnyConv2dShape, type Conv2dShape, type GeneralConv2dShape, isDepthwise } from "./shape.ts";
 import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled, suitsTiled } from "./tiled.ts";
 import type { WinogradChoice } from "./winograd/choice.ts";
@@ -131,6 +132,13 @@ function winogradFor(device: Device, shape: Conv2dShape): WinogradChoice | undef
   return chooseWinograd(device, layout, shape);
 }
 
+/** Of the matrix of windows, or of x with its channels filled up. */
+function directKeptBytes(device: Device, shape: Conv2dShape): number {
+  const direct = directFor(device, shape);
+  if (direct === windows) return softwareKernels().windowBytes(shape);
+  return direct === conv2dConfigurations.plain ? 0 : paddedBytes(shape.n * shape.h * shape.w, shape.ci);
+}
+
 /** Bytes of what forward can keep for the gradients; 0 of what it has no use for. */
 export function conv2dKeptBytes(
   device: Device,
@@ -140,7 +148,7 @@ export function conv2dKeptBytes(
   const winograd = winogradFor(device, shape);
   if (winograd) return winograd.kept;
   return {
-    input: directFor(device, shape) === windows ? softwareKernels().windowBytes(shape) : 0,
+    input: directKeptBytes(device, shape),
     weight: 0,
   };
 }
@@ -174,5 +182,6 @@ export function conv2dBackward(device: Device, args: BackwardArguments<AnyConv2d
     winogradKernels().launchBackwardWinograd(device, { ...args, ...fast, shape }, winograd);
   const direct = directFor(device, shape);
   if (dx && !fast.dx) direct.inputGrad(device, { shape, dy, weight, dx });
-  if (dweight && !fast.dweight) direct.weightGrad(device, { shape, x, dy, dweight, kept });
+  if (dweight && !fast.dweight)
+    direct.weightGrad(device, { shape, x, dy, dweight, kept: winograd ? undefined : kept });
 }

@@ -77,7 +77,7 @@ type Correlate = (args: CorrelationArguments) => void;
 /** Calls `correlate` with what forward is. */
 export function forwardAsCorrelation(
   device: Device,
-  { shape, x, weight, y }: ForwardArguments,
+  { shape, x, weight, y, kept }: ForwardArguments,
   correlate: Correlate,
 ): void {
   const { n, h, w, ci, co, kh, kw, stride, paddingH, paddingW } = shape;
@@ -86,11 +86,11 @@ export function forwardAsCorrelation(
     ...{ n, hi: h, wi: w, depth: quadsOf(ci), ho, wo, channels: 4 * quadsOf(co), kh, kw },
     ...{ padY: paddingH, padX: paddingW, inStride: stride, outStride: 1 },
   };
-  withQuads(device, x, n * h * w, ci, (x) =>
+  const run = (x: BufferView) =>
     intoQuads(device, y, n * ho * wo, co, (y) =>
       withWeights(device, weight, shape, { correlation, x, y, turned: false }, correlate),
-    ),
-  );
+    );
+  withQuads(device, x, n * h * w, ci, run, kept?.input);
 }
 
 /** Calls `correlate` with what the input gradient is. */

@@ -66,28 +66,23 @@ export const packWeights = memoise(({ lanes, vector, tapsInside, turned }: PackW
   }),
 );
 
-/** `[rows, channels]` to `[rows, quads]` vec4s, filled up with zeros. */
+/** `[rows, channels]` to `[rows, quads]` vec4s, `n` in all, filled up with zeros. */
 export const padChannels = kernel("conv2d_pad_channels", {
   read: { x: "scalar" },
   write: { padded: "quad" },
-  params: { count: "u32", channels: "u32", quads: "u32" },
-  threads: ({ count }) => count,
+  params: { n: "u32", channels: "u32", quads: "u32" },
+  elementwise: true,
   body: wgsl`
-    if (i >= params.count) { return; }
     let channel = i % params.quads * 4u;
     let base = i / params.quads * params.channels + channel;
-    var value = quad(0);
-    for (var u = 0u; u < min(4u, params.channels - channel); u++) { value[u] = x[base + u]; }
-    padded[i] = value;`,
+    padded[i] = quad(${components.map((_, u) => `select(0.0, x[base + ${u}u], channel + ${u}u < params.channels)`).join(", ")});`,
 });
 
-/** Back from `[rows, 4 quads]` to `[rows, channels]`. */
+/** Back from `[rows, 4 quads]` to `[rows, channels]`, `n` elements in all. */
 export const unpadChannels = kernel("conv2d_unpad_channels", {
   read: { padded: "scalar" },
   write: { x: "scalar" },
-  params: { count: "u32", channels: "u32", quads: "u32" },
-  threads: ({ count }) => count,
-  body: wgsl`
-    if (i >= params.count) { return; }
-    x[i] = padded[i / params.channels * params.quads * 4u + i % params.channels];`,
+  params: { n: "u32", channels: "u32", quads: "u32" },
+  elementwise: true,
+  body: "x[i] = padded[i / params.channels * params.quads * 4u + i % params.channels];",
 });

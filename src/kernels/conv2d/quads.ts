@@ -9,23 +9,28 @@ import { type Conv2dShape, sizesOf } from "./shape.ts";
 
 export const quadsOf = (channels: number) => Math.ceil(channels / 4);
 
-/** Calls `use` with x as vec4s of channels: x itself, or a copy that is filled up with zeros. */
+/** Bytes of the copy that `withQuads` makes; 0 where it makes none. */
+export const paddedBytes = (rows: number, channels: number) =>
+  channels % 4 === 0 ? 0 : rows * quadsOf(channels) * 16;
+
+/** Calls `use` with x as vec4s of channels: x itself, or a copy that is filled up with zeros. @param kept where the copy is to stay */
 export function withQuads(
   device: Device,
   x: BufferView,
   rows: number,
   channels: number,
   use: (x: BufferView) => void,
+  kept?: BufferView,
 ): void {
-  const quads = quadsOf(channels);
   if (channels % 4 === 0) {
     use(x);
     return;
   }
-  const padded = device.allocate(rows * quads * 16, "conv2d padded channels");
-  padChannels(device, { x, padded, count: rows * quads, channels, quads });
+  const quads = quadsOf(channels);
+  const padded = kept ?? device.allocate(paddedBytes(rows, channels), "conv2d padded channels");
+  padChannels(device, { x, padded, n: rows * quads, channels, quads });
   use(padded);
-  device.release(padded);
+  if (!kept) device.release(padded);
 }
 
 /** Calls `write` with a place for x as vec4s of channels: x itself, or one from which the channels are then copied. */
@@ -43,7 +48,7 @@ export function intoQuads(
   }
   const padded = device.allocate(rows * quads * 16, "conv2d padded channels");
   write(padded);
-  unpadChannels(device, { padded, x, count: rows * channels, channels, quads });
+  unpadChannels(device, { padded, x, n: rows * channels, channels, quads });
   device.release(padded);
 }
 
@@ -62,6 +67,6 @@ export function intoWeights(
   const quads = quadsOf(ci);
   const padded = device.allocate(4 * quadsOf(co) * kh * kw * quads * 16, "conv2d padded filter gradient");
   write(padded);
-  unpadChannels(device, { padded, x: dweight, count: sizesOf(shape).weight, channels: ci, quads });
+  unpadChannels(device, { padded, x: dweight, n: sizesOf(shape).weight, channels: ci, quads });
   device.release(padded);
 }

@@ -81,7 +81,7 @@ const longestChain = 2048;
 
 export function launchWeightGradSubgroup(
   device: Device,
-  { shape, x, dy, dweight }: WeightGradArguments,
+  { shape, x, dy, dweight, kept }: WeightGradArguments,
 ): void {
   const { n, h, w, ci, co, kh, kw, stride, paddingH: padY, paddingW: padX } = shape;
   const { ho, wo } = outputExtents(shape);
@@ -104,13 +104,14 @@ export function launchWeightGradSubgroup(
   const splits = Math.ceil(Math.max(1, Math.min(wanted, most)) / teams) * teams;
   const launch = weightGradSubgroup(tile);
   const sizes = { n, hi: h, wi: w, inputs, ho, wo, outputs, kh, kw, padY, padX, stride };
-  withQuads(device, x, n * h * w, ci, (x) =>
+  const run = (x: BufferView) =>
     withQuads(device, dy, pixels, co, (dy) =>
       intoWeights(device, dweight, shape, (dweight) =>
         inParts(device, dweight, weights, splits, (parts) =>
           launch(device, { x, dy, parts, ...sizes, columnGroups, outputGroups, splits }),
         ),
       ),
-    ),
-  );
+    );
+  if (kept?.input) run(kept.input);
+  else withQuads(device, x, n * h * w, ci, run);
 }

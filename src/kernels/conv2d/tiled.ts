@@ -1,4 +1,5 @@
 /** Convolution on GPUs: chooses a tile and a split of k, fills channels up to vec4s where they aren't, and launches the generated kernels. */
+import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { inParts } from "../channel-sum.ts";
 import { choosePlan, type TilePlan } from "../tiled/plan.ts";
@@ -44,7 +45,7 @@ function correlate(device: Device, args: CorrelationArguments, plan?: TilePlan):
 
 export function launchWeightGradTiled(
   device: Device,
-  { shape, x, dy, dweight }: WeightGradArguments,
+  { shape, x, dy, dweight, kept }: WeightGradArguments,
   plan?: TilePlan,
 ): void {
   const { n, h, w, ci, co, kh, kw, stride, paddingH: padY, paddingW: padX } = shape;
@@ -52,7 +53,7 @@ export function launchWeightGradTiled(
   const [inputs, outputs] = [quadsOf(ci), quadsOf(co)];
   const [rows, columns, pixels] = [4 * outputs, kh * kw * inputs * 4, n * ho * wo];
   const { tile, splits } = plan ?? choosePlan(device, { rows, columns, depth: pixels });
-  withQuads(device, x, n * h * w, ci, (x) =>
+  const run = (x: BufferView) =>
     withQuads(device, dy, pixels, co, (dy) =>
       intoWeights(device, dweight, shape, (dweight) =>
         inParts(device, dweight, rows * columns, splits, (parts) =>
@@ -64,6 +65,7 @@ export function launchWeightGradTiled(
           }),
         ),
       ),
-    ),
-  );
+    );
+  if (kept?.input) run(kept.input);
+  else withQuads(device, x, n * h * w, ci, run);
 }
