@@ -9,7 +9,7 @@ import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { channelSum } from "../channel-sum.ts";
-import { multiplyPanels, type PanelStrides } from "../gemm/panels.ts";
+import { multiplyPanels, wholeRows } from "../gemm/panels.ts";
 import { components, memoise, unroll } from "../unroll.ts";
 import type { ForwardArguments, WeightGradArguments } from "./conv2d.ts";
 import { intoQuads, quadsOf, withQuads } from "./quads.ts";
@@ -94,17 +94,10 @@ function makeWindows(device: Device, shape: Conv2dShape, x: BufferView, windows:
   gatherWindows({ ci, kh, kw })(device, { x, windows, ...geometry });
 }
 
-/** Of a matrix with whole rows. */
-const rowStrides = (device: Device, quads: number): PanelStrides => ({
-  row: quads,
-  panel: device.info.subgroupSize,
-  point: 0,
-});
-
 export function launchForwardWindows(device: Device, { shape, x, weight, y, kept }: ForwardArguments): void {
   const [steps, quads] = [quadsOf(sizeOf(shape)), quadsOf(shape.co)];
-  const ofWindows = rowStrides(device, steps);
-  const strides = { a: ofWindows, b: ofWindows, y: rowStrides(device, quads) };
+  const ofWindows = wholeRows(device, steps);
+  const strides = { a: ofWindows, b: ofWindows, y: wholeRows(device, quads) };
   const windows = kept?.input ?? device.allocate(windowBytes(shape), "conv2d windows");
   makeWindows(device, shape, x, windows);
   withQuads(device, weight, shape.co, sizeOf(shape), (b) => {
@@ -122,9 +115,9 @@ export function launchWeightGradWindows(
   const quads = quadsOf(size);
   const splits = Math.ceil(pixels / longestChain);
   const channels = rows * quads * 4;
-  const ofWindows = rowStrides(device, quads);
+  const ofWindows = wholeRows(device, quads);
   const strides = {
-    a: rowStrides(device, quadsOf(rows)),
+    a: wholeRows(device, quadsOf(rows)),
     b: ofWindows,
     y: { ...ofWindows, point: rows * quads },
   };

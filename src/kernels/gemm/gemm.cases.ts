@@ -25,6 +25,7 @@ const odd: readonly Size[] = [
   [65, 64, 12],
   [5, 67, 131],
   [128, 100, 64],
+  [40, 68, 36],
 ];
 const bench: readonly Size[] = [
   [512, 512, 512],

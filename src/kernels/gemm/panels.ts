@@ -31,6 +31,13 @@ export interface PanelStrides {
   readonly point: number;
 }
 
+/** Of a single matrix with whole rows of `quads` vec4s. */
+export const wholeRows = (device: Device, quads: number): PanelStrides => ({
+  row: quads,
+  panel: device.info.subgroupSize,
+  point: 0,
+});
+
 interface Product {
   readonly lanes: number;
   readonly form: ProductForm;
