@@ -48,9 +48,13 @@ export function siblingCount({ description }: GpuInfo): number {
 }
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
-/** Milliseconds. */
-const naps = { software: 1, gpu: 0.1 };
-let nap = naps.software;
+/** Milliseconds of a nap: at least, and at most while the wait isn't expected to end. */
+const naps = { software: [1, 4], gpu: [0.1, 0.1] } as const;
+let nap: readonly [least: number, most: number] = naps.software;
+/** Of the last two waits, in milliseconds. */
+let lasted: readonly [number, number] = [0, 0];
+/** When nine tenths are over of what the shorter of these took. */
+let due = 0;
 let waiting = 0;
 let ticking = false;
 
@@ -59,14 +63,18 @@ function tick(): void {
     ticking = false;
     return;
   }
-  Atomics.wait(sleeper, 0, 0, nap);
+  const [least, most] = nap;
+  Atomics.wait(sleeper, 0, 0, Math.min(Math.max(least, due - performance.now()), most));
   setImmediate(tick);
 }
 
 /** Waits for a device's promise, giving the polled core back, which a software adapter computes on, in the meantime. */
 export async function waitQuietly<T>(promise: Promise<T>, { isSoftware }: GpuInfo): Promise<T> {
-  waiting += 1;
+  const start = performance.now();
+  const expected = start + 0.9 * Math.min(...lasted);
+  due = waiting > 0 ? Math.min(due, expected) : expected;
   nap = isSoftware ? naps.software : naps.gpu;
+  waiting += 1;
   if (!ticking) {
     ticking = true;
     setImmediate(tick);
@@ -75,5 +83,6 @@ export async function waitQuietly<T>(promise: Promise<T>, { isSoftware }: GpuInf
     return await promise;
   } finally {
     waiting -= 1;
+    lasted = [lasted[1], performance.now() - start];
   }
 }
