@@ -9,12 +9,18 @@ import type { Device } from "../src/gpu/device.ts";
 import { kernel, wgsl } from "../src/gpu/kernel.ts";
 import { medianOf, sample } from "./timing.ts";
 
-const stepsPerIteration = 16;
-
-/** Multiply-adds in registers. Several steps of each accumulator stand together: software drivers reload those that cross a loop's edge. */
-const arithmetic = [4, 8, 12].map((accumulators) => ({
-  flopsPerIteration: accumulators * stepsPerIteration * 4 * 2,
-  launch: kernel(`peak_arithmetic_${accumulators}`, {
+/**
+ * Multiply-adds in registers, a few steps of a few accumulators an iteration. The steps of one wait for each other, which a CPU can't always look beyond; but those
+ * that cross a loop's edge are reloaded by software drivers.
+ */
+const arithmetic = [
+  { accumulators: 4, steps: 16 },
+  { accumulators: 8, steps: 16 },
+  { accumulators: 12, steps: 16 },
+  { accumulators: 16, steps: 4 },
+].map(({ accumulators, steps }) => ({
+  flopsPerIteration: accumulators * steps * 4 * 2,
+  launch: kernel(`peak_arithmetic_${accumulators}_${steps}`, {
     write: { y: "quad" },
     params: { n: "u32", iterations: "u32", factor: "f32" },
     body: wgsl`
@@ -22,7 +28,7 @@ const arithmetic = [4, 8, 12].map((accumulators) => ({
     let factor = vec4f(params.factor);
     ${each(accumulators, (a) => `var c${a} = vec4f(f32(i) + ${a}.0);`)}
     for (var k = 0u; k < params.iterations; k++) {
-      ${each(accumulators, (a) => each(stepsPerIteration, () => `c${a} = fma(c${a}, factor, factor);`))}
+      ${each(accumulators, (a) => each(steps, () => `c${a} = fma(c${a}, factor, factor);`))}
     }
     y[i] = ${Array.from({ length: accumulators }, (_, a) => `c${a}`).join(" + ")};`,
   }),
