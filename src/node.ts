@@ -10,6 +10,7 @@ export {
 } from "./data/node/download-cifar.ts";
 export { DownloadError } from "./data/node/download-error.ts";
 export { type LoadCifarOptions, loadCifar10, loadCifar100 } from "./data/node/load-cifar.ts";
+export { type LockOwner, locked } from "./data/node/lock.ts";
 export { cifar100Superclasses } from "./data/node/superclasses.ts";
 export { type AdapterName, formatAdapter, listAdapters } from "./gpu/adapters.node.ts";
 export {

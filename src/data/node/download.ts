@@ -10,7 +10,7 @@ import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { DownloadError, reasonOf } from "./download-error.ts";
 import { get } from "./http-get.ts";
-import { locked } from "./lock.ts";
+import { type LockOwner, locked } from "./lock.ts";
 
 /** How far a download is. */
 export interface DownloadProgress {
@@ -49,9 +49,10 @@ export async function downloadFile(
   if (await isFile(path)) return path;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await locked(`${path}.lock`, async () => {
+    const download = async () => {
       if (!(await isFile(path))) await new Download(address, path, md5, options).run();
-    });
+    };
+    await locked(path, download, refusal);
   } catch (error) {
     throw asDownloadError(error, address, path);
   }
@@ -191,6 +192,13 @@ class Download {
   async #size(): Promise<number> {
     return (await stat(this.#part).catch(() => undefined))?.size ?? 0;
   }
+}
+
+function refusal({ pid, host, mark }: LockOwner): DownloadError {
+  const where = host === undefined ? "" : ` on '${host}'`;
+  return new DownloadError(
+    `[download] process ${pid}${where} is downloading this file; wait for it, or delete '${mark}' if it isn't`,
+  );
 }
 
 function asDownloadError(error: unknown, address: string, path: string): unknown {
