@@ -14,7 +14,7 @@ import { savePretrained } from "./pretrained.ts";
 import type { RunReport } from "./report/run-report.ts";
 import { resumedSettings, type SavedSettings, savedSettings } from "./settings.ts";
 import { quoted, shown } from "./shown.ts";
-import { findSnapshot, openOutput, refuseDiverged } from "./snapshots.ts";
+import { findSnapshot, openSnapshots, refuseDiverged, withOutput } from "./snapshots.ts";
 import { Speed } from "./speed.ts";
 import { count, summarize } from "./summary.ts";
 
@@ -22,7 +22,11 @@ import { count, summarize } from "./summary.ts";
  * Trains, new or resumed.
  * @returns false if the signal stopped it; then a snapshot was saved
  */
-export async function trainRun(options: Options, signal: AbortSignal, screen: Console): Promise<boolean> {
+export function trainRun(options: Options, signal: AbortSignal, screen: Console): Promise<boolean> {
+  return withOutput(options.out, () => trainInside(options, signal, screen));
+}
+
+async function trainInside(options: Options, signal: AbortSignal, screen: Console): Promise<boolean> {
   const resumed = options.resume === undefined ? undefined : await findSnapshot(options.resume);
   const info = resumed && train.describeRun(resumed.snapshot);
   const saved = info && resumedSettings(options, savedSettings(info));
@@ -79,7 +83,7 @@ class Session {
   ): Promise<boolean> {
     const { batch, seed, epochs, earlyStopping } = this.#settings;
     const screen = this.#screen;
-    this.#snapshots = await openOutput(this.#options.out, this.#settings, resumed);
+    this.#snapshots = await openSnapshots(this.#options.out, this.#settings, resumed);
     await this.#writeLog(start?.log ?? []);
     this.#introduce(start);
     const seconds: train.EpochSeconds[] = [];

@@ -1,15 +1,19 @@
 /** The snapshots of a run: which one to go on from, and where the next ones go. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, rmdir } from "node:fs/promises";
+import { join } from "node:path";
 import { train } from "wgrad";
 import {
   asWriteError,
   type LatestSnapshot,
+  type LockOwner,
   listSnapshots,
   loadLatestSnapshot,
+  locked,
   removeLeftovers,
   SnapshotFolder,
 } from "wgrad/node";
 import { type SavedSettings, savedSettings } from "./settings.ts";
+import { shown } from "./shown.ts";
 
 /** The newest good snapshot at a path, a folder or a file; says on standard error which ones are damaged. */
 export function findSnapshot(path: string): Promise<LatestSnapshot> {
@@ -17,21 +21,44 @@ export function findSnapshot(path: string): Promise<LatestSnapshot> {
 }
 
 /**
- * The output folder, made if need be and cleared of what a killed run left half written.
- * @param resumed where the run goes on from: what it wrote there before then counts among the last three
+ * Runs `work` with the output folder to itself: made if need be and cleared of what a killed run left half written.
  * @throws FileWriteError if nothing can be written there
+ * @throws Error if another run writes there
  */
-export async function openOutput(
+export async function withOutput<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  let made: string | undefined;
+  let isOpen = false;
+  const open = async () => {
+    await removeLeftovers(folder);
+    isOpen = true;
+    return work();
+  };
+  try {
+    made = await mkdir(folder, { recursive: true });
+    return await locked(join(folder, ".run"), open, (owner) => refusal(folder, owner));
+  } catch (error) {
+    if (made !== undefined) await rmdir(folder).catch(() => {}); // unless something is in it
+    throw isOpen || !(error instanceof Error && "code" in error) ? error : asWriteError(folder, error);
+  }
+}
+
+function refusal(folder: string, { pid, host, mark }: LockOwner): Error {
+  const where = host === undefined ? "" : ` on '${host}'`;
+  return new Error(
+    `another run, process ${pid}${where}, writes to '${shown(folder)}': wait for it or stop it, or choose another folder by --out ` +
+      `(if there is no such run, delete '${shown(mark)}')`,
+  );
+}
+
+/**
+ * Where the snapshots of a run go.
+ * @param resumed where the run goes on from: what it wrote there before then counts among the last three
+ */
+export async function openSnapshots(
   folder: string,
   settings: SavedSettings,
   resumed: LatestSnapshot | undefined,
 ): Promise<SnapshotFolder> {
-  try {
-    await mkdir(folder, { recursive: true });
-    await removeLeftovers(folder);
-  } catch (error) {
-    throw asWriteError(folder, error);
-  }
   if (!resumed) return new SnapshotFolder(folder);
   const { snapshots } = await listSnapshots(folder);
   const own = snapshots.filter(({ path, meta }) => !resumed.damaged.includes(path) && isOf(settings, meta));

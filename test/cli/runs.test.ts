@@ -1,4 +1,5 @@
 /** What a run does about damage, divergence and too little memory, and cases 7, 11 and 12 of CASES.md, from the command line. */
+import type { ChildProcess } from "node:child_process";
 import {
   closeSync,
   mkdirSync,
@@ -11,7 +12,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { coarseOfFine } from "../../src/data/coarse-of-fine.ts";
-import { type CommandOptions, complaint, tinyRun } from "../support/command.ts";
+import { type CommandOptions, complaint, type Outcome, tinyRun } from "../support/command.ts";
 import { commandInFolder } from "../support/command-in-folder.ts";
 import { withoutTimes } from "../support/log.ts";
 
@@ -100,6 +101,35 @@ describe("snapshots", () => {
     expect(complaint(empty)).toEqual([
       `cifar100: [snapshot] there is no snapshot in '${join(folder, "empty")}'; name a folder that a run wrote to`,
     ]);
+  });
+});
+
+describe("a folder that a run writes to", () => {
+  it("is refused to another, and free as soon as that one is killed", async () => {
+    let child: ChildProcess | undefined;
+    let other: Promise<Outcome> | undefined;
+    const killed = await cifar100([...tinyRun, "-e", "9999", "-o", "taken"], {
+      onOutput: (process, stdout) => {
+        if (other || !stdout.includes("\n1  ")) return;
+        child = process;
+        other = cifar100(["--resume", "taken"]).finally(() => process.kill("SIGKILL"));
+      },
+    });
+    expect(killed.status).toBe(null);
+    const refused = await other;
+    expect([refused?.status, refused?.stdout]).toEqual([1, ""]);
+    expect(complaint(refused ?? killed).map((line) => line.replace(/-\d+-\w+\.lock/, ".lock"))).toEqual([
+      `cifar100: another run, process ${child?.pid}, writes to 'taken': wait for it or stop it, or choose another folder by --out ` +
+        `(if there is no such run, delete 'taken/.run.${child?.pid}.lock')`,
+    ]);
+    const done = String(log("taken").length);
+    expect((await cifar100(["--resume", "taken", "-e", done])).status).toBe(0);
+    expect(readdirSync(join(folder, "taken")).filter((name) => name.startsWith("."))).toEqual([]);
+  });
+
+  it("isn't made by a run that comes to nothing", async () => {
+    expect((await cifar100(["--resume", "nothing", "-o", "unmade"])).status).toBe(1);
+    expect(readdirSync(folder)).not.toContain("unmade");
   });
 });
 
