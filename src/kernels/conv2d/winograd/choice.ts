@@ -7,7 +7,7 @@ import { partsOf, splitsOf } from "./parts.ts";
 
 /**
  * Fewer channels don't fill a panel, and fewer tiles don't pay for transforming the weights. On software Vulkan with 8 lanes, 16->16@32 at batch 64 takes 33 ms
- * in place of the direct kernels' 21, 24->64@31 128 in place of 150, 32->32@16 10 in place of 14; of tiles, an estimate of 17 balances the forward convolution.
+ * in place of the direct kernels' 21 (before they had one for few channels), 24->64@31 128 in place of 150, 32->32@16 14 in place of 21; of tiles, an estimate of 17 balances the forward convolution.
  * On an H200, forward and both gradients take, in ms, where the direct kernels have their best tiles: 24->64@31 at batch 500 1.60 in place of 1.89, 64->64@32 at
  * batch 32 0.28 in place of 0.30, 512->512@4 0.23 in place of 0.29.
  */
