@@ -2,8 +2,9 @@
  * What differs between hosts: here Node, with Dawn from the `webgpu` package.
  *
  * Dawn's event loop hook polls a whole core while any of its promises is pending: half of a two-core machine, which a
- * software adapter computes on. So every wait goes through `waitQuietly`, which sleeps a millisecond in each turn of the
- * event loop (measured: up to twice the throughput, at about 1.2 ms a wait); a tenth of that where a GPU computes.
+ * software adapter computes on. So every wait goes through `waitQuietly`, which sleeps in each turn of the event loop: a millisecond (measured: up to twice the
+ * throughput, at about 1.2 ms a wait), up to four while the wait isn't expected to end, since a poll stops a core's kernels for 60 us; a tenth of a
+ * millisecond where a GPU computes.
  */
 import { availableParallelism } from "node:os";
 import type { GpuInfo } from "./adapter.ts";
@@ -48,33 +49,30 @@ export function siblingCount({ description }: GpuInfo): number {
 }
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
-/** Milliseconds of a nap: at least, and at most while the wait isn't expected to end. */
+/** Milliseconds of a nap: at least, and at most while no wait is expected to end. */
 const naps = { software: [1, 4], gpu: [0.1, 0.1] } as const;
 let nap: readonly [least: number, most: number] = naps.software;
-/** Of the last two waits, in milliseconds. */
+/** Each as the time when it's about to end. */
+const waits = new Set<{ readonly due: number }>();
+/** Of the last two waits, in milliseconds: the next one is expected to take as long as the shorter. */
 let lasted: readonly [number, number] = [0, 0];
-/** When nine tenths are over of what the shorter of these took. */
-let due = 0;
-let waiting = 0;
 let ticking = false;
 
 function tick(): void {
-  if (waiting === 0) {
-    ticking = false;
-    return;
-  }
+  ticking = waits.size > 0;
+  if (!ticking) return;
   const [least, most] = nap;
-  Atomics.wait(sleeper, 0, 0, Math.min(Math.max(least, due - performance.now()), most));
+  const left = Math.min(...Array.from(waits, ({ due }) => due)) - performance.now();
+  Atomics.wait(sleeper, 0, 0, Math.min(Math.max(least, left), most));
   setImmediate(tick);
 }
 
 /** Waits for a device's promise, giving the polled core back, which a software adapter computes on, in the meantime. */
 export async function waitQuietly<T>(promise: Promise<T>, { isSoftware }: GpuInfo): Promise<T> {
   const start = performance.now();
-  const expected = start + 0.9 * Math.min(...lasted);
-  due = waiting > 0 ? Math.min(due, expected) : expected;
+  const wait = { due: start + 0.95 * Math.min(...lasted) };
+  waits.add(wait);
   nap = isSoftware ? naps.software : naps.gpu;
-  waiting += 1;
   if (!ticking) {
     ticking = true;
     setImmediate(tick);
@@ -82,7 +80,7 @@ export async function waitQuietly<T>(promise: Promise<T>, { isSoftware }: GpuInf
   try {
     return await promise;
   } finally {
-    waiting -= 1;
+    waits.delete(wait);
     lasted = [lasted[1], performance.now() - start];
   }
 }

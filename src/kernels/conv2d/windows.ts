@@ -79,7 +79,7 @@ export const windowBytes = (shape: Conv2dShape) => pixelsOf(shape) * quadsOf(siz
 
 /**
  * Whether a convolution is one of few input channels that this is faster for. Its outputs must fill more than half of a panel: forward and filter gradient of 3->16@32 at batch 64
- * take 20.2 CPU ms in place of the direct kernels' 10.8; 3->24 and 3->32 20.7 and 21.0 (20.0 and 20.4; 4 less where the matrix is kept). Sums over pixels go four at a time.
+ * take 20.2 CPU ms in place of the direct kernels' 10.8; 3->24 and 3->32 20.7 and 21.0 (20.0 and 20.4). Sums over pixels go four at a time.
  */
 export function suitsWindows(device: Device, shape: Conv2dShape): boolean {
   const isSmall = shape.ci < 4 && sizeOf(shape) <= 64;
