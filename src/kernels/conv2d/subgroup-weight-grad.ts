@@ -47,7 +47,7 @@ function load(tile: WeightGradTile, loaded: number): string {
   const pixels = (r: number) =>
     unroll(loaded, (p) => {
       if (isPadding(tile, p)) return "";
-      const inside = rowPadding >= 0 ? "" : ` & (ix${r}_${p} >= 0) & (ix${r}_${p} < params.wi)`;
+      const inside = rowPadding >= 0 ? "" : ` & (ix${r}_${p} >= 0) & (ix${r}_${p} < endX)`;
       return wgsl`let ix${r}_${p} = ${column(p)};
         let x${r}_${p} = select(quad(0), x[line${r} + clamp(ix${r}_${p}, 0, params.wi - 1) * inputs], inside${r}${inside});`;
     });
@@ -128,6 +128,8 @@ export const weightGradSubgroup = memoise((tile: WeightGradTile) => {
     let share = (params.n * count + params.splits - 1) / params.splits;
     let firstRow = split * share;
     let endRow = min(firstRow + share, params.n * count);
+    // Behind the last pixel that a tap alone meets: its dy is taken as zero, and zero times a NaN there would be one.
+    let endX = ${taps > 1 ? "params.wi" : "min(params.wi, params.wo * params.stride - params.padX + kx)"};
     var image = firstRow / max(count, 1);
     var oy = firstOy + firstRow % max(count, 1);
     ${unroll(channels, (k) => unroll(taps, (tap) => `var sum${k}_${tap} = quad(0);`))}
