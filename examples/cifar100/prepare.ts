@@ -1,5 +1,5 @@
 /** Before the first step: adapter, data, model, report. */
-import { data, type Gpu } from "wgrad";
+import { data, type Gpu, MemoryError } from "wgrad";
 import type { Console } from "./console.ts";
 import { type DataRequest, findData, howToGet, titleOf } from "./dataset.ts";
 import type { Options } from "./options.ts";
@@ -61,5 +61,10 @@ export async function prepare(
     ...{ gpu, source, set },
     onTrouble: (message) => screen.line(`!! The report couldn't be written: ${message}`),
   });
-  return { gpu, options, settings: whole, set, screen, report, plan: await makePlan(gpu, whole, set.train) };
+  const plan = await makePlan(gpu, whole, set.train).catch((error) => {
+    if (!(error instanceof MemoryError)) throw error;
+    const problem = error.message.replace(/;.*/, "");
+    throw new MemoryError(`${problem}; give a smaller --width than ${whole.width}`, { cause: error });
+  });
+  return { gpu, options, settings: whole, set, screen, report, plan };
 }

@@ -67,6 +67,11 @@ export class Device {
     return this.#pool.use;
   }
 
+  /** @throws MemoryError that names `label` if the adapter has no buffers of `bytes` */
+  requireSpace(bytes: number, label: string): void {
+    this.#pool.check(bytes, label);
+  }
+
   /** Memory for `bytes`, holding whatever it held before. Release it as soon as the last command that uses it is given. */
   allocate(bytes: number, label: string): BufferView {
     this.requireAlive();

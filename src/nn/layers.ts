@@ -13,7 +13,7 @@ import { relu } from "../tensor/ops/relu.ts";
 import { reshape } from "../tensor/ops/reshape.ts";
 import type { Extents } from "../tensor/ops/windows.ts";
 import type { Rng } from "../tensor/rng.ts";
-import type { Shape } from "../tensor/shape.ts";
+import { formatShape, type Shape, sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Initializer, leCunNormal } from "./init.ts";
 import { buffer, type ForwardOptions, Module, parameter } from "./module.ts";
@@ -267,6 +267,7 @@ function weightOf(gpu: Gpu, shape: Shape, init?: Initializer): Tensor {
     initialize = leCunNormal();
     defaultInits.set(gpu, initialize);
   }
+  gpu.device.requireSpace(4 * sizeOf(shape), `weight ${formatShape(shape)}`); // before the host's memory is filled
   return parameter(gpu.tensor(initialize(shape), shape, { name: "weight" }));
 }
 

@@ -180,6 +180,18 @@ describe("a run that diverges", () => {
 });
 
 describe("memory", () => {
+  it("of a model that the adapter can't hold is told with the width", async () => {
+    const wide = await cifar100([...tinyRun, "--width", "1000", "-o", "wide"]);
+    expect([wide.status, complaint(wide)]).toEqual([
+      1,
+      [
+        expect.stringMatching(
+          /^cifar100: \[memory\] 'weight \[64000, 3, 3, 64000\]' needs a buffer of [\d,]+ bytes, but this adapter's limit is [\d,]+; give a smaller --width than 1000$/,
+        ),
+      ],
+    ]);
+  });
+
   it("is stated before the run starts, and a batch that takes too much refused", async () => {
     const small = await cifar100([...tinyRun, "-e", "1", "-o", "small", "--memory", "2"]);
     expect(small.status).toBe(1);

@@ -16,6 +16,14 @@ describe("nn.BatchNorm", () => {
   });
 });
 
+describe("nn.Linear", () => {
+  it("of more than the adapter can hold is refused before the host's memory is filled", () => {
+    expect(() => new nn.Linear(gpu, { in: 2 ** 22, out: 2 ** 22 })).toThrow(
+      "[memory] 'weight [4194304, 4194304]' needs a buffer of 70,368,744,177,664 bytes, but this adapter's limit is ",
+    );
+  });
+});
+
 describe("nn.Dropout", () => {
   class Net extends nn.Module {
     readonly layers: readonly nn.Dropout[];
