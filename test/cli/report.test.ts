@@ -295,6 +295,9 @@ describe("npm run report", () => {
     writeFileSync(join(folder, "a/report.json"), JSON.stringify(run));
     mkdirSync(join(folder, "damaged"));
     writeFileSync(join(folder, "damaged/log"), "[");
+    mkdirSync(join(folder, "half"));
+    writeFileSync(join(folder, "half/log"), "[]");
+    writeFileSync(join(folder, "half/report.json"), JSON.stringify({ ...run, dataset: { name: "a set" } }));
   });
   afterAll(() => {
     rmSync(folder, { recursive: true });
@@ -324,7 +327,12 @@ describe("npm run report", () => {
 
   it.each([
     [["nowhere"], 1, "nowhere' holds no log; name a folder that 'npm run cifar100' wrote to (--out)"],
-    [["damaged"], 1, "log' isn't JSON"],
+    [
+      ["damaged"],
+      1,
+      "log' is cut off or damaged: it isn't JSON; 'npm run cifar100 -- --resume damaged' writes it again",
+    ],
+    [["half"], 1, "report.json' isn't whole or isn't of this release; delete it, and curves are left"],
     [[], 2, "missing required argument 'folder'"],
   ])("%j fails with one line", (args, status, message) => {
     const outcome = report(...args);

@@ -1,6 +1,7 @@
 /** Reads what a run left in its folder. */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { quoted, shown } from "../shown.ts";
 import { isLog, isRunData, type LogRow, type RunData } from "./run-data.ts";
 
 export interface RunFolder {
@@ -17,7 +18,9 @@ export async function readRun(folder: string): Promise<RunFolder> {
   if (!isLog(log)) throw new Error(`'${join(folder, "log")}' isn't a log of 'npm run cifar100'`);
   const data = await readJson(join(folder, "report.json"));
   if (data !== undefined && !isRunData(data))
-    throw new Error(`'${join(folder, "report.json")}' isn't of this release; delete it, and curves are left`);
+    throw new Error(
+      `'${join(folder, "report.json")}' isn't whole or isn't of this release; delete it, and curves are left`,
+    );
   return { log, data };
 }
 
@@ -34,6 +37,7 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new Error(`'${path}' isn't JSON`, { cause });
+    const again = `npm run cifar100 -- --resume ${quoted(shown(dirname(path)))}`;
+    throw new Error(`'${path}' is cut off or damaged: it isn't JSON; '${again}' writes it again`, { cause });
   }
 }

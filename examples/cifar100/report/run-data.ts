@@ -82,12 +82,23 @@ export type LogRow = Readonly<Record<string, number | string | null | undefined>
 export function isRunData(value: unknown): value is RunData {
   if (typeof value !== "object" || value === null) return false;
   const data: Partial<Record<keyof RunData, unknown>> = value;
-  const { dataset, settings, environment } = data;
+  const { dataset, settings, environment, answers = noAnswers } = data;
+  const texts = [data.title, data.command, data.status, data.started, data.written];
   return (
     data.version === 1 &&
-    typeof data.title === "string" &&
-    [dataset, settings, environment].every((part) => typeof part === "object" && part !== null)
+    texts.every((text) => typeof text === "string") &&
+    [settings, environment].every((part) => typeof part === "object" && part !== null) &&
+    holdsLists(dataset, "classes", "sheet") &&
+    holdsLists(answers, "confusion", "right", "wrong")
   );
+}
+
+const noAnswers = { confusion: [], right: [], wrong: [] };
+
+function holdsLists(value: unknown, ...names: readonly string[]): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const lists = new Map<string, unknown>(Object.entries(value));
+  return names.every((name) => Array.isArray(lists.get(name)));
 }
 
 export function isLog(value: unknown): value is readonly LogRow[] {
