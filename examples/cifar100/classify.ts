@@ -12,7 +12,7 @@ import { PictureError, readPicture } from "./classify/picture.ts";
 import { type Classified, sheetOf } from "./classify/sheet.ts";
 import { UsageError } from "./options.ts";
 import { loadPretrained } from "./pretrained.ts";
-import { shown } from "./shown.ts";
+import { naming, shown } from "./shown.ts";
 
 const most = 5;
 
@@ -33,7 +33,7 @@ async function classify({ pictures, model, out, device }: ClassifyOptions): Prom
   const file = await readModel(model);
   const gpu = await openGpu({ device });
   try {
-    const pretrained = loadPretrained(gpu, file);
+    const pretrained = naming(model, () => loadPretrained(gpu, file));
     const classifier = new PictureClassifier(gpu, pretrained);
     const classified: Classified[] = [];
     const failures: string[] = [];

@@ -9,7 +9,7 @@ import { judged, type Model, makeModel } from "./plan.ts";
 import { loadPretrained } from "./pretrained.ts";
 import { type RecipeName, recipeNames, recipes } from "./recipes.ts";
 import { type SavedSettings, savedSettings } from "./settings.ts";
-import { shown } from "./shown.ts";
+import { naming, shown } from "./shown.ts";
 
 /** 0 to 1. */
 export interface Accuracies {
@@ -69,13 +69,13 @@ async function readModel(path: string): Promise<TrainedFile> {
   const bytes = await readFile(path).catch((error) => {
     throw new Error(`the model ${shown(path)} can't be read (${error.code ?? error})`, { cause: error });
   });
-  const { dataset } = nn.decodeSafetensors(bytes).metadata;
+  const { dataset } = naming(path, () => nn.decodeSafetensors(bytes)).metadata;
   return {
     dataset: datasetNames.find((name) => name === dataset) ?? "cifar100",
     batch: recipes.record.batch,
     testLimit: 0,
     open: (gpu, classes) => {
-      const { model, normalization, classNames, metadata } = loadPretrained(gpu, bytes);
+      const { model, normalization, classNames, metadata } = naming(path, () => loadPretrained(gpu, bytes));
       requireClasses(classNames.length, classes);
       const recipe = recipeNames.find((name) => name === metadata.recipe) ?? "chainer-2016";
       return { model, normalization, recipe };

@@ -15,3 +15,16 @@ export function quoted(word: string): string {
     ? `"${word}"`
     : `'${word.replaceAll("'", "'\\''")}'`;
 }
+
+/** What `open` makes of a file. @throws Error that names it, which bytes can't */
+export function naming<T>(path: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new Error(
+      error.message.replace(/^(\[\w+\] )?/, (op) => `${op}'${shown(path)}': `),
+      { cause: error },
+    );
+  }
+}

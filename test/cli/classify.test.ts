@@ -157,8 +157,8 @@ describe("npm run classify", () => {
     expect(lines).toMatchInlineSnapshot(`
       [
         "classify: the model none.safetensors can't be read (ENOENT): name a .safetensors file of this example by --model",
-        "classify: [safetensors] its header would have 2,338,328,219,631,577,204 bytes, more than 100,000,000: it isn't a safetensors file",
-        "classify: [pretrained] 'model' in the file's metadata must be vgg or vggFast, but is missing: it's no model of this example",
+        "classify: [safetensors] 'text.safetensors': its header would have 2,338,328,219,631,577,204 bytes, more than 100,000,000: it isn't a safetensors file",
+        "classify: [pretrained] 'other.safetensors': 'model' in the file's metadata must be vgg or vggFast, but is missing: it's no model of this example",
       ]
     `);
   });
