@@ -26,8 +26,8 @@ export interface CheckpointInfo {
 
 interface Meta {
   readonly kind: "training";
-  /** Milliseconds since 1970: tells which snapshot of a folder is the newest. */
-  readonly savedAt: number;
+  /** Milliseconds since 1970: tells which snapshot of a folder is the newest. Missing in files of earlier days. */
+  readonly savedAt?: number;
   readonly state: TrainState;
   readonly configurations: Readonly<Record<string, string>>;
   readonly settings: unknown;
@@ -35,6 +35,9 @@ interface Meta {
   readonly streams: Readonly<Record<string, RngState>>;
   readonly shapes: Readonly<Record<string, Shape>>;
 }
+
+/** When the newest snapshot that is known here was saved: a clock that's set back mustn't make a later one look older. */
+let lastSaved = 0;
 
 /**
  * A run as it is now, bit for bit. Waits for the GPU.
@@ -57,9 +60,10 @@ export async function captureRun(
   const streams = await Promise.all(
     model.namedStreams().map(async ([path, stream]) => [path, await stream.state()] as const),
   );
+  lastSaved = Math.max(Date.now(), lastSaved + 1);
   const meta: Meta = {
     kind: "training",
-    savedAt: Date.now(),
+    savedAt: lastSaved,
     state,
     configurations: configurationsInUse(gpu.device),
     settings,
@@ -86,6 +90,7 @@ export function restoreRun(
   const meta = asMeta(snapshot.meta);
   model.loadStateDict(valuesOf(snapshot, meta, "model/"));
   if (!optimizer) return;
+  lastSaved = Math.max(lastSaved, meta.savedAt ?? 0);
   optimizer.loadStateDict({ settings: meta.optimizer, tensors: valuesOf(snapshot, meta, "optimizer/") });
   for (const [path, stream] of model.namedStreams()) {
     const state = meta.streams[path];

@@ -1,5 +1,5 @@
 /** The training loop: what it logs, and that a run that was stopped goes on with the bits of one that wasn't. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createGpu, data, nn, optim, type Tensor, train } from "wgrad";
 import { gpu } from "../support/gpu.ts";
 import { logKeys, withoutTimes } from "../support/log.ts";
@@ -163,6 +163,30 @@ describe("fit", () => {
           "(forward), in iteration 3",
       );
       expect(seen).toEqual([1, 2]);
+    }
+  });
+
+  it("saves later snapshots as newer ones, though the clock be set back, before a resume or after", async () => {
+    const clock = vi.spyOn(Date, "now");
+    try {
+      const run = makeRun();
+      const { state } = await train.fit(run.model, run.optimizer, set, { epochs: 1, batch: 16 });
+      const save = async (now: number) => {
+        clock.mockReturnValue(now);
+        const snapshot = await train.captureRun(gpu, run, state);
+        const { meta } = snapshot;
+        const savedAt = typeof meta === "object" && meta !== null && "savedAt" in meta ? meta.savedAt : 0;
+        return { snapshot, savedAt: Number(savedAt) };
+      };
+      const later = 4e12;
+      const [a, b, c] = [await save(later), await save(later - 10_000), await save(later + 10_000)];
+      expect([b.savedAt > a.savedAt, c.savedAt]).toEqual([true, later + 10_000]);
+      const { meta, arrays } = a.snapshot;
+      const elsewhere = { arrays, meta: { ...Object(meta), savedAt: 2 * later } };
+      train.restoreRun(elsewhere, run);
+      expect((await save(later)).savedAt).toBeGreaterThan(2 * later);
+    } finally {
+      clock.mockRestore();
     }
   });
 
