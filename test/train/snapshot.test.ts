@@ -1,4 +1,5 @@
 /** The snapshot format: bits kept, damage noticed. */
+import { createHash } from "node:crypto";
 import {
   mkdirSync,
   mkdtempSync,
@@ -23,6 +24,7 @@ import {
   saveSnapshot,
   writeFileWhole,
 } from "wgrad/node";
+import { readLarge, sha256 } from "../../src/train/node/large.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wgrad-snapshot-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -113,6 +115,20 @@ describe("snapshot files", () => {
     for (const name of ["a", "b", "c", "d", "b"]) await snapshots.save(name, content);
     expect(readdirSync(folder).sort()).toEqual(["another", "b", "c", "d"]);
     expect(words(await loadSnapshot(snapshots.latest ?? ""))).toEqual(words(content));
+  });
+
+  it("may be larger than Node reads and web crypto digests at once", async () => {
+    const path = join(folder, "large");
+    const bytes = Uint8Array.from({ length: 1000 }, (_, k) => k % 251);
+    writeFileSync(path, bytes);
+    for (const piece of [7, 1000, 4096]) {
+      expect(await readLarge(path, piece)).toEqual(bytes);
+      expect(Buffer.from(await sha256(bytes, 999, piece))).toEqual(
+        createHash("sha256").update(bytes).digest(),
+      );
+    }
+    expect(Buffer.from(await sha256(bytes))).toEqual(createHash("sha256").update(bytes).digest());
+    rmSync(path);
   });
 
   it("that can't be read or written are named", async () => {

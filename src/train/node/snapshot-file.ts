@@ -1,5 +1,5 @@
 /** Snapshots in files, and folders of them: the newest good one is found, the last few are kept. */
-import { open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { open, readdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import {
   decodeSnapshot,
@@ -11,16 +11,17 @@ import {
   snapshotMetaEnd,
   snapshotPreludeBytes,
 } from "../snapshot.ts";
+import { readLarge, sha256 } from "./large.ts";
 import { writeFileWhole } from "./whole-file.ts";
 
 /** Writes a snapshot; the file is whole or not there. @throws FileWriteError */
 export async function saveSnapshot(path: string, snapshot: SnapshotContent): Promise<void> {
-  await writeFileWhole(path, await encodeSnapshot(snapshot));
+  await writeFileWhole(path, await encodeSnapshot(snapshot, sha256));
 }
 
 /** @throws SnapshotError, naming the file, where there is none or it's damaged */
 export async function loadSnapshot(path: string): Promise<SnapshotContent> {
-  return reading(path, async () => decodeSnapshot(new Uint8Array(await readFile(path))));
+  return reading(path, async () => decodeSnapshot(await readLarge(path), sha256));
 }
 
 /** A snapshot among others, by what its file says of itself before its arrays. */
