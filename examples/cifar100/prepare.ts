@@ -48,10 +48,9 @@ export async function prepare(
   });
   const described = { ...settings, dataset, trainImages: set.train.count, testImages: set.test.count };
   const whole: SavedSettings = { ...described, ...(normalization && { normalization }) };
-  if (saved && (saved.dataset !== whole.dataset || saved.trainImages !== whole.trainImages))
+  if (saved && dataOf(saved) !== dataOf(whole))
     throw new Error(
-      `the snapshot was trained on ${count(saved.trainImages)} images of ${saved.dataset}, but the data is ` +
-        `${count(whole.trainImages)} of ${whole.dataset}; resume with the same data`,
+      `the snapshot is of a run on ${dataOf(saved)}, but the data is ${dataOf(whole)}; resume with the same data`,
     );
   const report = new RunReport(options.out, {
     title: `${settings.recipe === "record" ? "VGG-fast" : "VGG"} on ${dataset === "synthetic" ? "the synthetic set" : titleOf(dataset)}`,
@@ -67,4 +66,8 @@ export async function prepare(
     throw new MemoryError(`${problem}; give a smaller --width than ${whole.width}`, { cause: error });
   });
   return { gpu, options, settings: whole, set, screen, report, plan };
+}
+
+function dataOf({ dataset, trainImages, testImages }: SavedSettings): string {
+  return `${count(trainImages)} training and ${count(testImages)} test images of ${dataset}`;
 }

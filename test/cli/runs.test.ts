@@ -220,6 +220,28 @@ function writeSet(name: string, labels: readonly number[], training: readonly nu
   return name;
 }
 
+it("a run isn't resumed on a set that has become another", async () => {
+  const args = ["--data", writeSet("changing", [1, 2]), "--unofficial"];
+  expect((await cifar100([...args, "-b", "3", "-e", "1", "--width", "0.0625", "-o", "same"])).status).toBe(0);
+  for (const [training, test] of [
+    [
+      [1, 2, 3, 4],
+      [1, 2],
+    ],
+    [[1, 2, 3], [1]],
+  ] as const) {
+    writeSet("changing", test, training);
+    const resumed = await cifar100(["--resume", "same", "-e", "2", ...args]);
+    expect([resumed.status, complaint(resumed)]).toEqual([
+      1,
+      [
+        "cifar100: the snapshot is of a run on 3 training and 2 test images of cifar100, but the data is " +
+          `${training.length} training and ${test.length} test images of cifar100; resume with the same data`,
+      ],
+    ]);
+  }
+});
+
 describe("CASES.md", () => {
   it("7: a label that names no class is an error, with label and image, and nothing is trained", async () => {
     const set = writeSet("wrong", [1, 2], [0, 1, 100]);
