@@ -51,6 +51,19 @@ describe("matmul", () => {
     }
   }
 
+  for (const [m, n, k] of [
+    [1, 1, 2 ** 20],
+    [8, 8, 2 ** 18],
+    [9, 11, 2 ** 17 + 1],
+  ] as const) {
+    it(`[${m}, ${k}] x [${k}, ${n}] of equal elements: rounding doesn't add up`, async () => {
+      const ofTenths = (rows: number, columns: number) => gpu.full([rows, columns], 0.1);
+      const y = matmul(ofTenths(m, k), ofTenths(k, n));
+      const exact = new Float64Array(m * n).fill(Math.fround(0.1) ** 2 * k);
+      expect(await roundings(y, exact)).toBeLessThan(2 * Math.sqrt(k));
+    });
+  }
+
   it("adds both gradients where one tensor stands on both sides", async () => {
     const a = gpu.tensor([1, 2, 3, 4], [2, 2], { requiresGrad: true });
     dotLoss(matmul(a, a), new Float32Array([1, 1, 1, 1])).backward();

@@ -26,6 +26,9 @@ const odd: readonly Size[] = [
   [5, 67, 131],
   [128, 100, 64],
   [40, 68, 36],
+  // Sums in parts, by vec4s and by element.
+  [12, 16, 8212],
+  [9, 11, 8197],
 ];
 const bench: readonly Size[] = [
   [512, 512, 512],

@@ -1,6 +1,6 @@
 /**
  * GEMM, plain configuration: a thread per element of y, K steps each. Strides make one kernel of the four transpositions.
- * Right for any M, N, K on any adapter; 3 GFLOP/s on lavapipe.
+ * Right for any M, N, K on any adapter; 3 GFLOP/s on lavapipe. Products are added up 1,024 at a time: one chain over a million equal ones is wrong by 1.4 %.
  */
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
@@ -11,15 +11,20 @@ export const gemmPlain = kernel("gemm_plain", {
   write: { y: "scalar" },
   params: { m: "u32", n: "u32", k: "u32", aRow: "u32", aStep: "u32", bColumn: "u32", bStep: "u32" },
   threads: ({ m, n }) => m * n,
+  constants: { chain: 1024 },
   body: wgsl`
     if (i >= params.m * params.n) { return; }
     var ia = (i / params.n) * params.aRow;
     var ib = (i % params.n) * params.bColumn;
     var sum = 0f;
-    for (var step = 0u; step < params.k; step++) {
-      sum += a[ia] * b[ib];
-      ia += params.aStep;
-      ib += params.bStep;
+    for (var step = 0u; step < params.k;) {
+      var part = 0f;
+      for (let end = min(step + chain, params.k); step < end; step++) {
+        part += a[ia] * b[ib];
+        ia += params.aStep;
+        ib += params.bStep;
+      }
+      sum += part;
     }
     y[i] = sum;`,
 });

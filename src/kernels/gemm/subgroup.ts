@@ -13,12 +13,15 @@
  */
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
+import { inParts } from "../channel-sum.ts";
 import { components, fromLane, memoise, unroll } from "../unroll.ts";
 import type { GemmArguments } from "./gemm.ts";
 import { packColumns, packRows } from "./pack.ts";
 import { multiplyPanels, type ProductForm, wholeRows } from "./panels.ts";
 
 const tileRows = 32;
+/** Steps of k above which a chain of additions loses accuracy: k is split then, and the parts are added up in order. */
+const longestChain = 4096;
 
 interface GemmTile {
   readonly lanes: number;
@@ -33,20 +36,23 @@ export const gemmSubgroup = memoise(({ lanes, quads }: GemmTile) =>
   kernel(`gemm_subgroup_${lanes}${quads ? "_quads" : ""}`, {
     read: { a: "quad", b: "quad" },
     write: { y: quads ? "quad" : "scalar" },
-    params: { m: "i32", n: "i32", quarters: "i32", rows: "i32", blocks: "i32" }, // quarters: steps of four k
-    groups: ({ rows, blocks }) => (rows / tileRows) * blocks,
+    params: { m: "i32", n: "i32", quarters: "i32", share: "i32", rows: "i32", blocks: "i32", splits: "i32" }, // quarters: steps of four k; share: those of a part
+    groups: ({ rows, blocks, splits }) => (rows / tileRows) * blocks * splits,
     subgroups: true,
     workgroupSize: lanes,
     constants: { tileRows, lanes },
     body: wgsl`
-    let block = i32(group) % params.blocks;
-    let firstRow = i32(group) / params.blocks * tileRows;
-    let quarters = params.quarters;
     let rows = params.rows;
-    var ia = firstRow + i32(lane);
-    var ib = block * quarters * 4 * lanes + i32(lane);
+    let tiles = rows / tileRows;
+    let block = i32(group) % params.blocks;
+    let firstRow = i32(group) / params.blocks % tiles * tileRows;
+    let part = i32(group) / (params.blocks * tiles);
+    let first = part * params.share;
+    let end = min(first + params.share, params.quarters);
+    var ia = first * rows + firstRow + i32(lane);
+    var ib = (block * params.quarters + first) * 4 * lanes + i32(lane);
     ${unroll(tileRows, (row) => `var sum${row} = quad(0);`)}
-    for (var step = 0; step < quarters; step++) {
+    for (var step = first; step < end; step++) {
     ${unroll(tileRows / lanes, (r) => `let a${r} = a[ia + ${r * lanes}];`)}
     ${unroll(4, (u) => `let b${u} = b[ib + ${u * lanes}];`)}
     ${unroll(
@@ -63,7 +69,7 @@ export const gemmSubgroup = memoise(({ lanes, quads }: GemmTile) =>
     ${unroll(
       tileRows,
       (row) => `if (firstRow + ${row} < params.m) {
-      let at = (firstRow + ${row}) * params.n + column;
+      let at = (part * params.m + firstRow + ${row}) * params.n + column;
       let sum = sum${row};
       ${quads ? storeQuads : storeScalars}
     }`,
@@ -89,9 +95,14 @@ export function suitsSubgroup(device: Device, args: GemmArguments): boolean {
 }
 
 export function launchGemmSubgroup(device: Device, args: GemmArguments): void {
+  const { m, n, k } = args;
   const form = unpackedForm(args);
-  if (form) launchUnpacked(device, args, form);
-  else launchPacked(device, args);
+  const mostByMemory = Math.floor(device.limits.maxStorageBufferBindingSize / (4 * m * n));
+  const splits = Math.max(1, Math.min(Math.ceil(k / longestChain), mostByMemory));
+  inParts(device, args.y, m * n, splits, (y) => {
+    if (form) launchUnpacked(device, { ...args, y }, form, splits);
+    else launchPacked(device, { ...args, y }, splits);
+  });
 }
 
 /** The product of `panels.ts` that this is, where the factors' rows are whole vec4s. */
@@ -101,14 +112,15 @@ function unpackedForm({ m, n, k, transposeA, transposeB }: GemmArguments): Produ
   return transposeB ? "rows_rows" : "rows_columns";
 }
 
-function launchUnpacked(device: Device, args: GemmArguments, form: ProductForm): void {
+function launchUnpacked(device: Device, args: GemmArguments, form: ProductForm, splits: number): void {
   const { m, n, k, transposeA, transposeB, a, b, y } = args;
   const rows = (length: number) => wholeRows(device, length / 4);
-  const strides = { a: rows(transposeA ? m : k), b: rows(transposeB ? k : n), y: rows(n) };
-  multiplyPanels(device, { form, a, b, y, strides, rows: m, quads: n / 4, steps: k / 4 });
+  const ofY = { ...rows(n), point: (m * n) / 4 };
+  const strides = { a: rows(transposeA ? m : k), b: rows(transposeB ? k : n), y: ofY };
+  multiplyPanels(device, { form, a, b, y, strides, rows: m, quads: n / 4, steps: k / 4, splits });
 }
 
-function launchPacked(device: Device, args: GemmArguments): void {
+function launchPacked(device: Device, args: GemmArguments, splits: number): void {
   const { m, n, k, transposeA, transposeB, a, b, y } = args;
   const lanes = device.info.subgroupSize;
   const { quarters, rows, blocks } = packedExtents(lanes, args);
@@ -132,8 +144,10 @@ function launchPacked(device: Device, args: GemmArguments): void {
     m,
     n,
     quarters,
+    share: Math.ceil(quarters / splits),
     rows,
     blocks,
+    splits,
   });
   device.release(packedA);
   device.release(packedB);
