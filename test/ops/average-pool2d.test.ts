@@ -34,6 +34,11 @@ describe("average pooling", () => {
       );
       expect(await values(avgPool2d(x, { size: [1, 2] }))).toEqual([2, Number.NaN, Number.POSITIVE_INFINITY]);
     });
+
+    it(`doesn't add up rounding over a large window, ${channels} channels`, async () => {
+      const [mean = 0] = await values(adaptiveAvgPool2d(gpu.full([1, 256, 256, channels], 0.1), 1));
+      expect(Math.abs(mean / Math.fround(0.1) - 1)).toBeLessThan(Math.sqrt(256 * 256) * 2 ** -24);
+    });
   }
 
   it("is a layer, too", async () => {
