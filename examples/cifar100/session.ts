@@ -64,6 +64,7 @@ class Session {
   #saving: Promise<string> | undefined;
   #graph: Promise<void> | undefined;
   #isForetold = false;
+  #isProfiled = false;
 
   constructor({ gpu, options, settings, set, screen, report, plan }: Prepared) {
     this.plan = plan;
@@ -128,6 +129,8 @@ class Session {
     }
     screen.end();
     if (result.finished && seconds.length === 0) this.#showTable(start);
+    if (this.#options.profile !== undefined && !this.#isProfiled)
+      screen.line("No profile was taken: it's of the fourth step, and this run had fewer.");
     if (!result.finished) {
       const name = `snapshot_iter_${result.state.iteration}.wgrad`;
       const file = await this.#beginToSave(name, result.state)
@@ -234,6 +237,7 @@ class Session {
 
   async #writeProfile(profile: Profile): Promise<void> {
     const { profile: file = "" } = this.#options;
+    this.#isProfiled = true;
     for (const line of ["", ...profile.table().split("\n"), ""]) this.#screen.line(line);
     await writeFileWhole(file, profile.trace());
     this.#screen.line(`The step's trace is in ${shown(file)}: open it in chrome://tracing or Perfetto`);

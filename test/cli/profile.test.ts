@@ -1,5 +1,5 @@
 /** `--profile`: where a step's time and memory go, and its trace. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { complaint, tinyRun, withoutCache } from "../support/command.ts";
@@ -18,6 +18,13 @@ it("prints the tables of a step, writes its trace, and trains on", async () => {
   const { traceEvents } = JSON.parse(readFileSync(join(folder, "trace.json"), "utf8"));
   expect(traceEvents.map(({ name }: { readonly name: string }) => name)).toContain("stage1.0.conv");
   expect(JSON.parse(readFileSync(join(folder, "result/log"), "utf8"))).toHaveLength(2);
+});
+
+it("of a run that is too short is said to be missing", async () => {
+  const { status, stdout } = await cifar100(...tinyRun, "-e", "1", "-o", "short", "--profile", "short.json");
+  expect(status).toBe(0);
+  expect(stdout).toContain("\nNo profile was taken: it's of the fourth step, and this run had fewer.\n");
+  expect(existsSync(join(folder, "short.json"))).toBe(false);
 });
 
 it("isn't for an evaluation", async () => {
