@@ -5,6 +5,7 @@
  */
 import { normalizationTable, type PixelChunk } from "../kernels/gather.ts";
 import type { Gpu } from "../tensor/gpu.ts";
+import { kindOf } from "../tensor/kind.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { BatchSource } from "./batches.ts";
 import { ShuffledBatches, type ShuffledOptions } from "./shuffled-batches.ts";
@@ -160,6 +161,10 @@ function check(arrays: ImageArrays, imageBytes: number, options: UploadOptions):
       `[data] an image must have a multiple of 4 bytes, but [${shape.join(", ")}] has ${imageBytes}; pad its width`,
     );
   }
+  if (images?.BYTES_PER_ELEMENT !== 1)
+    throw new Error(
+      `[data] 'images' must be bytes, a Uint8Array, but got ${kindOf(images)}; multiply values of 0 to 1 by 255`,
+    );
   if (labels.length === 0) throw new Error(`[data] '${name}' is empty`);
   if (images.byteLength !== labels.length * imageBytes) {
     throw new Error(

@@ -1,5 +1,6 @@
 /** The layers: parameters and settings around the ops of the same names. Formulas and shapes stand with the ops. */
 import type { Gpu } from "../tensor/gpu.ts";
+import { kindOf, requireOptions } from "../tensor/kind.ts";
 import { add } from "../tensor/ops/arithmetic.ts";
 import { batchNorm } from "../tensor/ops/batch-norm.ts";
 import { batchNormGelu } from "../tensor/ops/batch-norm-gelu.ts";
@@ -11,7 +12,7 @@ import { matmul } from "../tensor/ops/matmul.ts";
 import { type MaxPool2dOptions, maxPool2d } from "../tensor/ops/max-pool2d.ts";
 import { relu } from "../tensor/ops/relu.ts";
 import { reshape } from "../tensor/ops/reshape.ts";
-import type { Extents } from "../tensor/ops/windows.ts";
+import { type Extents, pairOf } from "../tensor/ops/windows.ts";
 import type { Rng } from "../tensor/rng.ts";
 import { formatShape, type Shape, sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -29,6 +30,12 @@ export class Sequential extends Module {
 
   constructor(...layers: readonly Layer[]) {
     super();
+    layers.forEach((layer, k) => {
+      if (typeof layer?.forward !== "function")
+        throw new Error(
+          `[Sequential] layer ${k} must be a module such as new nn.ReLU(), but got ${kindOf(layer)}`,
+        );
+    });
     this.layers = layers;
   }
 
@@ -82,8 +89,8 @@ export class Conv2d extends Module {
       bias = true,
       init,
     } = options;
-    const [height, width] = typeof size === "number" ? [size, size] : size;
-    checkCounts("Conv2d", { in: inputs, out, height, width, groups });
+    const [height, width] = pairOf("Conv2d", "size", size);
+    checkCounts("Conv2d", { in: inputs, out, groups });
     const depth = inputs / groups;
     checkCounts("Conv2d", { "in / groups": depth, "out / groups": out / groups });
     this.weight = weightOf(gpu, [out, height, width, depth], init);
@@ -185,10 +192,9 @@ export class BatchNorm extends Module {
     this.eps = eps;
   }
 
-  forward(
-    x: Tensor,
-    { training = false, relu: then, gelu: thenGelu = false }: BatchNormForwardOptions = {},
-  ): Tensor {
+  forward(x: Tensor, options: BatchNormForwardOptions = {}): Tensor {
+    requireOptions("BatchNorm", options);
+    const { training = false, relu: then, gelu: thenGelu = false } = options;
     const { gamma, beta, runningMean, runningVar, momentum, eps } = this;
     const statistics = { runningMean, runningVar, training, momentum, eps };
     if (then && thenGelu) throw new Error("[BatchNorm] takes one of 'relu' and 'gelu', but got both");
@@ -232,7 +238,9 @@ export class Dropout extends Module {
     this.rng = rng;
   }
 
-  forward(x: Tensor, { training = false }: ForwardOptions = {}): Tensor {
+  forward(x: Tensor, options: ForwardOptions = {}): Tensor {
+    requireOptions("Dropout", options);
+    const { training = false } = options;
     return dropout(x, { rate: this.rate, rng: this.rng, training });
   }
 }

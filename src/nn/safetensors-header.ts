@@ -2,6 +2,7 @@
  * The header of a safetensors file, checked before anything of the size it declares is allocated: files come from strangers.
  * Stricter than some readers: keys that appear twice, which JSON.parse takes, and bytes that belong to no tensor are refused.
  */
+import { kindOf } from "../tensor/kind.ts";
 import { formatShape, type Shape, sizeOf } from "../tensor/shape.ts";
 import { elementBytes, isSafetensorsType, type SafetensorsType } from "./safetensors-dtypes.ts";
 import { refusal, type SafetensorsError } from "./safetensors-error.ts";
@@ -34,6 +35,8 @@ const damaged = "the file is damaged or wasn't written whole; get it again";
 
 /** @throws SafetensorsError that says what is wrong with the file */
 export function readHeader(file: Uint8Array): Header {
+  if (!ArrayBuffer.isView(file))
+    throw refusal(`the file must be a Uint8Array, but got ${kindOf(file)}: new Uint8Array(buffer) makes one`);
   if (file.length < preludeBytes)
     throw refusal(`the file has ${file.length} bytes, less than a header takes: ${damaged}`);
   const length = new DataView(file.buffer, file.byteOffset).getBigUint64(0, true);

@@ -5,6 +5,7 @@
  * Source: https://github.com/huggingface/safetensors, README, "Format". It has no checksum and holds strings beside tensors only:
  * snapshots of a run are a format of their own.
  */
+import { kindOf } from "../tensor/kind.ts";
 import { formatShape, type Shape, sizeOf } from "../tensor/shape.ts";
 import type { HostArray } from "../tensor/tensor.ts";
 import { floatsToHalves } from "./half.ts";
@@ -61,12 +62,13 @@ export function encodeSafetensors(
     .map(([name, { shape, data }]) => {
       if (name === metadataKey)
         throw refusal(`no tensor can be named '${name}': the format has that for metadata`);
+      const float = typeof dtype === "string" ? dtype : dtype(name, shape);
+      const kept = stored(name, data, float);
       if (data.length !== sizeOf(shape))
         throw refusal(
           `'${name}' ${formatShape(shape)} must have ${sizeOf(shape)} elements, but got ${data.length}`,
         );
-      const float = typeof dtype === "string" ? dtype : dtype(name, shape);
-      return { name, shape, ...stored(name, data, float) };
+      return { name, shape, ...kept };
     })
     .sort((a, b) => order.indexOf(a.type) - order.indexOf(b.type) || (a.name < b.name ? -1 : 1));
 
@@ -117,7 +119,9 @@ function stored(name: string, data: HostArray | Uint8Array, float: FloatType) {
   if (data instanceof Uint32Array) return { type: "U32", elements: data } as const;
   if (data instanceof Uint8Array) return { type: "U8", elements: data } as const;
   if (!(data instanceof Float32Array))
-    throw refusal(`'${name}' must be a Float32Array, Int32Array, Uint32Array or Uint8Array: convert it`);
+    throw refusal(
+      `'${name}' must be a Float32Array, Int32Array, Uint32Array or Uint8Array, but got ${kindOf(data)}: convert it, or await a tensor's data()`,
+    );
   if (float === "F32") return { type: "F32", elements: data } as const;
   const large = data.find((value) => Math.abs(value) >= 65520 && Number.isFinite(value));
   if (large !== undefined)

@@ -1,4 +1,5 @@
 /** Named tensors as saved state: checked as a whole, then copied in. */
+import { findNoNumber, kindOf } from "../tensor/kind.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
 import { type HostArray, Tensor } from "../tensor/tensor.ts";
 
@@ -72,6 +73,7 @@ function mismatch(target: Tensor, value: StateValue): string | undefined {
     if (value.isReleased) return `was released by ${value.claim.releasedBy}`;
     if (value.gpu !== target.gpu) return "is on another GPU: pass its shape and data()";
   }
+  if (!Array.isArray(value.shape)) return `${wanted}, but got ${kindOf(value)} without a shape`;
   const dtype = value instanceof Tensor ? value.dtype : hostType(value.data, target);
   if (dtype !== target.dtype || !sameShape(value.shape, target.shape))
     return `${wanted}, but got ${dtype} ${formatShape(value.shape)}`;
@@ -84,5 +86,7 @@ function hostType(data: HostArray | readonly number[], target: Tensor): string {
   if (data instanceof Float32Array) return "f32";
   if (data instanceof Int32Array) return "i32";
   if (data instanceof Uint32Array) return "u32";
-  return Array.isArray(data) ? target.dtype : "something else than an array of";
+  return Array.isArray(data) && !findNoNumber(data)
+    ? target.dtype
+    : "something else than an array of numbers for";
 }

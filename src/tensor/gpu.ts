@@ -5,6 +5,7 @@ import { type Configurations, Device } from "../gpu/device.ts";
 import { type CompileProgress, compileKernels, precompile } from "../gpu/precompile.ts";
 import { fill } from "../kernels/elementwise.ts";
 import { loadKernels } from "../kernels/loading.ts";
+import { findNoNumber, kindOf, requireOptions } from "./kind.ts";
 import { LossShelf } from "./loss-shelf.ts";
 import { checkNumerics } from "./numerics.ts";
 import type { Profile } from "./profile/profile.ts";
@@ -73,18 +74,22 @@ export class Gpu {
    */
   tensor(
     data: HostArray | ArrayLike<number>,
-    shape: Shape = [data.length],
+    shape: Shape = [data?.length],
     options: TensorOptions = {},
   ): Tensor {
+    if (typeof data?.length !== "number")
+      throw new Error(`[tensor] 'data' must be an array, but got ${kindOf(data)}`);
     checkShape("tensor", shape);
+    requireOptions("tensor", options);
     if (sizeOf(shape) !== data.length) {
       throw new Error(
         `[tensor] 'shape' ${formatShape(shape)} has ${sizeOf(shape)} elements, but 'data' has ${data.length}`,
       );
     }
-    if (typeof data[0] !== "number")
+    const wrong = findNoNumber(data);
+    if (wrong)
       throw new Error(
-        `[tensor] 'data' must hold numbers, not ${typeof data[0]}s; flatten nested arrays, row-major`,
+        `[tensor] 'data' must hold numbers, not ${typeof wrong.value}s; flatten nested arrays, row-major`,
       );
     this.device.refuseWhileRecording(
       "tensor",
@@ -101,12 +106,14 @@ export class Gpu {
   /** A tensor of zeros. */
   zeros(shape: Shape, options: TensorOptions = {}): Tensor {
     checkShape("zeros", shape);
+    requireOptions("zeros", options);
     return this.full(shape, 0, options);
   }
 
   /** A tensor of one value. */
   full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
     checkShape("full", shape);
+    requireOptions("full", options);
     const y = this.#make(shape, "f32", options);
     fill(this.device, { y, n: quads(y), value });
     return y;

@@ -1,4 +1,5 @@
 /** Shapes: row-major lists of extents, `[]` for a scalar. */
+import { requireArray } from "./kind.ts";
 
 /** Extents of the axes, from the slowest to the fastest; `[]` for a scalar. */
 export type Shape = readonly number[];
@@ -18,6 +19,7 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** @throws Error unless every extent is a positive integer */
 export function checkShape(op: string, shape: Shape): void {
+  requireArray(op, "shape", shape);
   if (shape.every((extent) => Number.isSafeInteger(extent) && extent > 0)) return;
   throw new Error(`[${op}] 'shape' must hold positive integers, but got ${formatShape(shape)}`);
 }

@@ -6,6 +6,7 @@
 import type { BufferView, GpuBuffer } from "../gpu/buffers.ts";
 import type { Device } from "../gpu/device.ts";
 import type { Gpu } from "./gpu.ts";
+import { findNoNumber, kindOf } from "./kind.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { spectator } from "./spectator.ts";
 import type { Storage } from "./storage.ts";
@@ -165,10 +166,11 @@ export class Tensor implements BufferView {
   /** Overwrites the elements, in program order with the work given so far. @throws Error unless type and count match */
   write(data: HostArray | readonly number[]): void {
     const ArrayType = arrayTypes[this.dtype];
-    const values = Array.isArray(data) ? new ArrayType(data) : data;
+    const wrong = Array.isArray(data) ? findNoNumber(data) : undefined;
+    const values = Array.isArray(data) && !wrong ? new ArrayType(data) : data;
     if (!(values instanceof ArrayType) || values.length !== this.size) {
-      const got = `${values.constructor.name} of ${data.length}`;
-      throw new Error(`[write] ${this} takes a ${ArrayType.name} of ${this.size} elements, but got a ${got}`);
+      const got = `${kindOf(data)}${wrong ? ` that holds ${typeof wrong.value}s` : ""}`;
+      throw new Error(`[write] ${this} takes a ${ArrayType.name} of ${this.size} elements, but got ${got}`);
     }
     this.device.refuseWhileRecording(
       "write",

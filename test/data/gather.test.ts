@@ -153,7 +153,7 @@ describe("data sets", () => {
     expect(() =>
       data.fromArrays(gpu, { ...right, images: floats as Uint8Array }),
     ).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [data] 3 labels need 12 bytes of images [1, 2, 2], but 'images' has 48]`,
+      `[Error: [data] 'images' must be bytes, a Uint8Array, but got Float32Array of 12; multiply values of 0 to 1 by 255]`,
     );
     expect(() => data.fromArrays(gpu, { ...right, shape: [-2, -2, 1] })).toThrowErrorMatchingInlineSnapshot(
       `[Error: [data] an image must have a multiple of 4 bytes, but [-2, -2, 1] has 4; pad its width]`,

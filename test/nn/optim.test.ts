@@ -188,7 +188,7 @@ describe("sgd", () => {
   it("says what is wrong", () => {
     const [p] = leaves([2]) as [Tensor];
     expect(() => optim.sgd([p], { lr: 0.1 }).step()).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [sgd] step() needs gradients, but none was computed since the last step; call backward() first]`,
+      `[Error: [sgd] step() needs gradients, but none was computed since the last step; call backward() first, of a loss that depends on these parameters]`,
     );
     expect(() => optim.sgd([], { lr: 0.1 })).toThrowErrorMatchingInlineSnapshot(
       `[Error: [sgd] got no parameters; pass model.parameters() of a model that has layers]`,

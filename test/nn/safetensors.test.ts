@@ -97,7 +97,7 @@ describe("encodeSafetensors", () => {
     expect(
       write({ w: { shape: [1], data: doubles as Float32Array<ArrayBuffer> } }),
     ).toThrowErrorMatchingInlineSnapshot(
-      `[SafetensorsError: [safetensors] 'w' must be a Float32Array, Int32Array, Uint32Array or Uint8Array: convert it]`,
+      `[SafetensorsError: [safetensors] 'w' must be a Float32Array, Int32Array, Uint32Array or Uint8Array, but got Float64Array of 1: convert it, or await a tensor's data()]`,
     );
     const numbers: unknown = { epochs: 6 };
     const options = { metadata: numbers as Record<string, string> };

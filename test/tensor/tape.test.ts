@@ -228,10 +228,10 @@ describe("write()", () => {
   it("checks type and count", () => {
     const x = gpu.tensor([1, 2], [2], { name: "x" });
     expect(() => x.write([1, 2, 3])).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [write] 'x' [2] takes a Float32Array of 2 elements, but got a Float32Array of 3]`,
+      `[Error: [write] 'x' [2] takes a Float32Array of 2 elements, but got Array of 3]`,
     );
     expect(() => x.write(new Int32Array(2))).toThrowErrorMatchingInlineSnapshot(
-      `[Error: [write] 'x' [2] takes a Float32Array of 2 elements, but got a Int32Array of 2]`,
+      `[Error: [write] 'x' [2] takes a Float32Array of 2 elements, but got Int32Array of 2]`,
     );
   });
 });

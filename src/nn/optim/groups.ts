@@ -1,4 +1,5 @@
 /** Parameter groups: what of an optimiser's settings differs between parameters. */
+import { requireArray } from "../../tensor/kind.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { requireNotNegative } from "./checks.ts";
 
@@ -19,6 +20,7 @@ export type Parameters = readonly Tensor[] | readonly ParameterGroup[];
  * @throws Error for scales and decays that are negative or no number, and for a tensor in two groups
  */
 export function parameterGroups(op: string, parameters: Parameters): ParameterGroup[] {
+  requireArray(op, "parameters", parameters);
   const groups = isGroups(parameters) ? parameters : [{ parameters }];
   const groupOf = new Map<Tensor, number>();
   return groups.map((group, index) => {

@@ -69,7 +69,7 @@ export class ParameterArena {
     });
     if (updates.length === 0) {
       throw new Error(
-        `[${this.#op}] step() needs gradients, but none was computed since the last step; call backward() first`,
+        `[${this.#op}] step() needs gradients, but none was computed since the last step; call backward() first, of a loss that depends on these parameters`,
       );
     }
     for (const { tensor, grad } of updates) {

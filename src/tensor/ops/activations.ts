@@ -1,5 +1,6 @@
 /** Pointwise functions with a gradient: any shape in, the same shape out, f32. NaN stays NaN. */
 import { type Activation, activations } from "../../kernels/activations.ts";
+import { requireOptions } from "../kind.ts";
 import { record } from "../tape.ts";
 import { emptyLike, quads, type Tensor } from "../tensor.ts";
 import { requireFloat } from "./check.ts";
@@ -18,7 +19,9 @@ export interface LeakyReluOptions {
  * @returns the same shape
  * @throws Error if x isn't f32 or the slope isn't finite
  */
-export function leakyRelu(x: Tensor, { slope = 0.01 }: LeakyReluOptions = {}): Tensor {
+export function leakyRelu(x: Tensor, options: LeakyReluOptions = {}): Tensor {
+  requireOptions("leakyRelu", options);
+  const { slope = 0.01 } = options;
   if (!Number.isFinite(slope))
     throw new Error(`[leakyRelu] 'slope' must be a finite number, but got ${slope}`);
   return pointwise("leakyRelu", x, activations.leakyRelu, { slope });

@@ -126,9 +126,9 @@ function binary(
 ): Tensor {
   const inputs = [...tensorsIn(a), ...tensorsIn(b)];
   const [first] = inputs;
-  if (!first) throw new Error(`[${operation}] needs a tensor, but got two numbers: ${a} and ${b}`);
   if (typeof a !== "number") requireFloat(operation, "a", a);
   if (typeof b !== "number") requireFloat(operation, "b", b);
+  if (!first) throw new Error(`[${operation}] needs a tensor, but got two numbers: ${a} and ${b}`);
   const y = first.gpu.empty(broadcastShapes(operation, shapeOf(a), shapeOf(b)));
   launchBinary(first.device, operation, a, b, y);
   return record(operation, y, inputs, {

@@ -1,9 +1,10 @@
 import { putBox, takeBox } from "../../kernels/box.ts";
 import { fill } from "../../kernels/elementwise.ts";
+import { requireArray, requireOptions } from "../kind.ts";
 import { formatShape, normalizeAxes, type Shape, sameShape } from "../shape.ts";
 import { record } from "../tape.ts";
 import { quads, type Tensor } from "../tensor.ts";
-import { requireFloat } from "./check.ts";
+import { requireFloat, requireTensor } from "./check.ts";
 
 /**
  * A part of x: of each axis the indices from `start` up to `end`, excluded. Negative ones count from the axis' end, as in JavaScript. Copied.
@@ -16,6 +17,9 @@ import { requireFloat } from "./check.ts";
  * @throws Error for indices that are out of range, or leave nothing
  */
 export function slice(x: Tensor, start: readonly number[], end: readonly number[] = []): Tensor {
+  requireTensor("slice", "x", x);
+  requireArray("slice", "start", start);
+  requireArray("slice", "end", end);
   const { shape } = x;
   const fromEnd = (index: number, axis: number) => (index < 0 ? index + (shape[axis] ?? 0) : index);
   const from = shape.map((_, axis) => fromEnd(start[axis] ?? 0, axis));
@@ -45,12 +49,15 @@ export function slice(x: Tensor, start: readonly number[], end: readonly number[
  * @param tensors of one type, and of one shape but for the axis
  * @throws Error for an axis that they lack, shapes or types that differ, or no tensors
  */
-export function concat(
-  tensors: readonly Tensor[],
-  { axis: chosen = 0 }: { readonly axis?: number } = {},
-): Tensor {
+export function concat(tensors: readonly Tensor[], options: { readonly axis?: number } = {}): Tensor {
+  requireArray("concat", "tensors", tensors);
+  requireOptions("concat", options);
+  const { axis: chosen = 0 } = options;
   const [first] = tensors;
   if (!first) throw new Error("[concat] 'tensors' must hold at least one tensor, but is empty");
+  tensors.forEach((x, k) => {
+    requireTensor("concat", `tensors[${k}]`, x);
+  });
   const [axis = 0] = normalizeAxes("concat", first.shape, chosen, "axis");
   const joined = (x: Tensor, extent: number): Shape => x.shape.map((own, k) => (k === axis ? extent : own));
   tensors.forEach((x, k) => {

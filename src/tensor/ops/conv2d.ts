@@ -2,9 +2,11 @@ import { biasAdd } from "../../kernels/bias.ts";
 import { channelSum } from "../../kernels/channel-sum.ts";
 import { conv2dBackward, conv2dForward, conv2dKeptBytes } from "../../kernels/conv2d/conv2d.ts";
 import { type AnyConv2dShape, outputExtents, simplestShape } from "../../kernels/conv2d/shape.ts";
+import { requireOptions } from "../kind.ts";
 import { formatShape } from "../shape.ts";
 import { record, willRecord } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireTensor } from "./check.ts";
 import { type Extents, pairOf } from "./windows.ts";
 
 /** How the window of `conv2d` moves, and what is added. */
@@ -36,6 +38,7 @@ export interface Conv2dOptions {
  * than the padded image
  */
 export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): Tensor {
+  requireOptions("conv2d", options);
   const { bias } = options;
   const shape = checkedShape(x, weight, options);
   const { ho, wo } = outputExtents(shape);
@@ -124,5 +127,6 @@ function fourAxes(name: string, layout: string, x: Tensor): readonly [number, nu
 }
 
 function checkType(name: string, x: Tensor): void {
+  requireTensor("conv2d", name, x);
   if (x.dtype !== "f32") throw new Error(`[conv2d] '${name}' must be f32, but got ${x.dtype}`);
 }

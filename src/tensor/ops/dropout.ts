@@ -1,4 +1,5 @@
 import { applyDropout } from "../../kernels/dropout.ts";
+import { requireOptions } from "../kind.ts";
 import type { Rng } from "../rng.ts";
 import { record } from "../tape.ts";
 import { emptyLike, type Tensor } from "../tensor.ts";
@@ -25,6 +26,7 @@ export interface DropoutOptions {
  */
 export function dropout(x: Tensor, options: DropoutOptions): Tensor {
   requireFloat("dropout", "x", x);
+  requireOptions("dropout", options);
   const ticket = drawTicket("dropout", options);
   if (!ticket) return x;
   const { rate } = options;

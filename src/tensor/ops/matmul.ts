@@ -1,7 +1,9 @@
 import { gemm } from "../../kernels/gemm/gemm.ts";
+import { requireOptions } from "../kind.ts";
 import { formatShape } from "../shape.ts";
 import { record } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireTensor } from "./check.ts";
 
 /** Which factors `matmul` transposes. */
 export interface MatmulOptions {
@@ -21,6 +23,7 @@ export interface MatmulOptions {
  * @throws Error unless both are f32 matrices with one K
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  requireOptions("matmul", options);
   const { transposeA = false, transposeB = false } = options;
   const [m, k] = extents("a", a, transposeA);
   const [depth, n] = extents("b", b, transposeB);
@@ -52,6 +55,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 
 /** Rows and columns of op(x). */
 function extents(name: string, x: Tensor, transposed: boolean): readonly [rows: number, columns: number] {
+  requireTensor("matmul", name, x);
   const [rows, columns, ...rest] = x.shape;
   if (rows === undefined || columns === undefined || rest.length > 0) {
     throw new Error(

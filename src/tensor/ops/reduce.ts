@@ -1,6 +1,7 @@
 import { launchBinary } from "../../kernels/binary.ts";
 import { fill } from "../../kernels/elementwise.ts";
 import { launchMax, launchSum, maxBackward, placeAlongAxis } from "../../kernels/reduce.ts";
+import { requireOptions } from "../kind.ts";
 import { normalizeAxes, type Shape, sizeOf } from "../shape.ts";
 import { record } from "../tape.ts";
 import { quads, type Tensor } from "../tensor.ts";
@@ -64,8 +65,12 @@ export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
  */
 export function argmax(
   x: Tensor,
-  { axis, keepDims = false }: { readonly axis?: number; readonly keepDims?: boolean } = {},
+  options: { readonly axis?: number; readonly keepDims?: boolean } = {},
 ): Tensor {
+  requireFloat("argmax", "x", x);
+  requireOptions("argmax", options);
+  refuseName("argmax", options, "axes", "axis");
+  const { axis, keepDims = false } = options;
   normalizeAxes("argmax", x.shape, axis, "axis");
   const { axes, shape } = resolve("argmax", x, axis === undefined ? { keepDims } : { axes: axis, keepDims });
   const [y, index] = [x.gpu.temporary(shape), x.gpu.temporary(shape, "u32")];
@@ -97,10 +102,18 @@ function scaledSum(
   });
 }
 
-function resolve(op: string, x: Tensor, { axes: chosen, keepDims = false }: ReduceOptions) {
+function resolve(op: string, x: Tensor, options: ReduceOptions) {
   requireFloat(op, "x", x);
+  requireOptions(op, options);
+  refuseName(op, options, "axis", "axes");
+  const { axes: chosen, keepDims = false } = options;
   const axes = normalizeAxes(op, x.shape, chosen);
   const keptShape: Shape = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
   const shape = keepDims ? keptShape : x.shape.filter((_, axis) => !axes.includes(axis));
   return { axes, shape, keptShape };
+}
+
+/** The sum over `axis` would be that of everything. @throws Error if the options have the other name */
+function refuseName(op: string, options: object, wrong: string, right: string): void {
+  if (wrong in options) throw new Error(`[${op}] has no option '${wrong}'; it's called '${right}' here`);
 }

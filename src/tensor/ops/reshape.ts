@@ -1,6 +1,8 @@
+import { requireArray, requireOptions } from "../kind.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import { record } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
+import { requireTensor } from "./check.ts";
 
 /**
  * The same elements in row-major order under another shape: a view, nothing is copied.
@@ -11,6 +13,8 @@ import { Tensor } from "../tensor.ts";
  * @throws Error if the numbers of elements differ
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  requireTensor("reshape", "x", x);
+  requireArray("reshape", "shape", shape);
   return viewAs("reshape", x, resolve(x, shape));
 }
 
@@ -19,6 +23,8 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
  * @throws Error for an axis that x lacks
  */
 export function flatten(x: Tensor, options: { readonly startAxis?: number } = {}): Tensor {
+  requireTensor("flatten", "x", x);
+  requireOptions("flatten", options);
   const { startAxis = 1 } = options;
   const start = startAxis < 0 ? startAxis + x.shape.length : startAxis;
   if (!Number.isInteger(start) || start < 0 || start > Math.max(0, x.shape.length - 1)) {

@@ -1,7 +1,9 @@
 import { crossEntropyGrad, crossEntropyLoss, labelMessage } from "../../kernels/cross-entropy.ts";
+import { kindOf, requireOptions } from "../kind.ts";
 import { formatShape } from "../shape.ts";
 import { record } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
+import { requireTensor } from "./check.ts";
 
 /** Class numbers from 0, one a row: host data or an i32 tensor `[N]`. */
 export type Labels = Int32Array<ArrayBuffer> | Tensor;
@@ -30,6 +32,7 @@ export function softmaxCrossEntropy(
   labels: Labels,
   options: SoftmaxCrossEntropyOptions = {},
 ): Tensor {
+  requireOptions("softmaxCrossEntropy", options);
   const { labelSmoothing: smoothing = 0, ignoreIndex } = options;
   const { rows, classes } = checkLogits("softmaxCrossEntropy", logits, labels, ignoreIndex);
   if (ignoreIndex !== undefined && ignoreIndex !== (ignoreIndex | 0)) {
@@ -64,6 +67,7 @@ export function checkLogits(
   labels: Labels,
   ignoreIndex?: number,
 ): { rows: number; classes: number } {
+  requireTensor(op, "logits", logits);
   const [rows, classes] = logits.shape;
   if (logits.shape.length !== 2 || rows === undefined || classes === undefined || logits.dtype !== "f32") {
     throw new Error(
@@ -82,7 +86,7 @@ export function checkLogits(
   if (!(labels instanceof Int32Array) || labels.length !== rows) {
     throw new Error(
       `[${op}] 'labels' must be an Int32Array of ${rows} or an i32 tensor [${rows}] to match logits ` +
-        `${formatShape(logits.shape)}, but got ${Object.prototype.toString.call(labels).slice(8, -1)} of ${Reflect.get(labels, "length")}`,
+        `${formatShape(logits.shape)}, but got ${kindOf(labels)}`,
     );
   }
   const row = labels.findIndex((label) => label !== ignoreIndex && (label < 0 || label >= classes));

@@ -1,7 +1,9 @@
 import { launchTranspose, permuted } from "../../kernels/transpose.ts";
+import { requireArray } from "../kind.ts";
 import { formatShape } from "../shape.ts";
 import { record } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireTensor } from "./check.ts";
 
 /**
  * Permutes axes: axis k of the result is axis `permutation[k]` of x. Elements are copied.
@@ -12,6 +14,8 @@ import type { Tensor } from "../tensor.ts";
  * @throws Error if it isn't a permutation of x's axes
  */
 export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
+  requireTensor("transpose", "x", x);
+  if (permutation) requireArray("transpose", "permutation", permutation);
   const rank = x.shape.length;
   const order = (permutation ?? x.shape.map((_, axis) => rank - 1 - axis)).map((axis) =>
     axis < 0 ? axis + rank : axis,

@@ -3,7 +3,7 @@ import { broadcastShapes } from "../shape.ts";
 import { record } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { intoBroadcast, needsGradient, shapeOf, tensorsIn } from "./broadcast.ts";
-import { requireFloat } from "./check.ts";
+import { requireFloat, requireTensor } from "./check.ts";
 
 /**
  * `y = a` where the condition holds, elsewhere `b`, with broadcasting.
@@ -17,6 +17,7 @@ import { requireFloat } from "./check.ts";
  * @throws Error if the shapes don't broadcast or a or b isn't f32
  */
 export function where(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
+  requireTensor("where", "condition", condition);
   const inputs = [...tensorsIn(a), ...tensorsIn(b)];
   if (typeof a !== "number") requireFloat("where", "a", a);
   if (typeof b !== "number") requireFloat("where", "b", b);

@@ -1,4 +1,5 @@
 /** Checks of the ops whose windows move over images. */
+import { kindOf, requireOptions } from "../kind.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireFloat } from "./check.ts";
@@ -13,11 +14,11 @@ export function pairOf(
   value: Extents,
   least: 0 | 1 = 1,
 ): readonly [height: number, width: number] {
-  const [height, width] = typeof value === "number" ? [value, value] : value;
+  const [height, width] = typeof value === "object" ? value : [value, value];
   if ([height, width].every((extent) => Number.isInteger(extent) && extent >= least)) return [height, width];
   throw new Error(
     `[${op}] '${name}' must be a ${least === 1 ? "positive" : "non-negative"} integer or two of them, ` +
-      `but got ${typeof value === "number" ? value : formatShape(value)}`,
+      `but got ${typeof value === "object" ? formatShape(value) : kindOf(value)}`,
   );
 }
 
@@ -43,6 +44,7 @@ export interface PoolOptions {
 /** Images and windows of a pooling op. @throws Error for what doesn't fit */
 export function poolOf(op: string, x: Tensor, options: PoolOptions) {
   const images = imagesOf(op, x);
+  requireOptions(op, options);
   const size = pairOf(op, "size", options.size);
   const stride = pairOf(op, "stride", options.stride ?? options.size);
   const padding = pairOf(op, "padding", options.padding ?? 0, 0);
