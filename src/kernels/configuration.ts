@@ -5,7 +5,7 @@
  * keeps its accumulators in registers and takes values from its neighbours; it needs subgroups of one known size. *tiled* is for GPUs: workgroups share tiles
  * in workgroup memory, which costs a CPU a switch of fibres for every barrier. *winograd* and *tiled-winograd* are these two, with Winograd's algorithm where it's faster.
  */
-import type { Device } from "../gpu/device.ts";
+import type { Configurations, Device } from "../gpu/device.ts";
 
 /** The configurations of each family. */
 export const configurationNames = {
@@ -26,6 +26,14 @@ export function subgroupObstacle(device: Device): string | undefined {
   if (subgroupSizes.includes(subgroupSize)) return undefined;
   if (subgroupSize > 0) return `its subgroups have ${subgroupSize} lanes, not ${subgroupSizes.join(", ")}`;
   return "its subgroups have no fixed size";
+}
+
+/** @throws Error for a name that is no family's: it would be ignored */
+export function checkFamilies(configurations: Configurations): void {
+  const families = Object.keys(configurationNames);
+  const unknown = Object.keys(configurations).find((name) => !families.includes(name));
+  if (unknown === undefined) return;
+  throw new Error(`[createGpu] 'configurations' may name ${families.join(" and ")}, but has '${unknown}'`);
 }
 
 const inUse = new WeakMap<Device, Partial<Names>>();

@@ -3,6 +3,7 @@ import { type GpuInfo, openDevice } from "../gpu/adapter.ts";
 import type { MemoryUse } from "../gpu/buffers.ts";
 import { type Configurations, Device } from "../gpu/device.ts";
 import { type CompileProgress, compileKernels, precompile } from "../gpu/precompile.ts";
+import { checkFamilies } from "../kernels/configuration.ts";
 import { fill } from "../kernels/elementwise.ts";
 import { loadKernels } from "../kernels/loading.ts";
 import { findNoNumber, kindOf, requireOptions } from "./kind.ts";
@@ -32,12 +33,14 @@ export interface GpuOptions {
 
 /**
  * Opens a GPU.
- * @throws NoAdapterError, which says what to install, where there is no adapter; Error that names the adapters where none has the wanted name
+ * @throws NoAdapterError, which says what to install, where there is no adapter; Error that names the adapters where none has the wanted name, or for
+ * configurations of a family that has none
  */
 export async function createGpu(options: GpuOptions = {}): Promise<Gpu> {
-  const { powerPreference = "high-performance", adapter } = options;
+  const { powerPreference = "high-performance", adapter, configurations = {} } = options;
+  checkFamilies(configurations);
   const raw = options.device ?? (await openDevice({ powerPreference, adapter }));
-  const device = new Device(raw, options.device === undefined, options.configurations);
+  const device = new Device(raw, options.device === undefined, configurations);
   await loadKernels(device);
   return new Gpu(device);
 }
@@ -69,6 +72,8 @@ export class Gpu {
 
   /**
    * A tensor from host data, row-major. Int32Array gives i32, Uint32Array u32, everything else f32: values are converted, also bytes.
+   *
+   * It's a leaf: `backward()` leaves it. A loop that makes one each step does so in a `scope`, or its memory waits for the garbage collector.
    * @param shape `[data.length]` by default
    * @throws Error if the shape has another number of elements than the data, or those are no numbers
    */

@@ -1,6 +1,6 @@
 /** The choice of a configuration: by the adapter, or as asked for. */
 import { describe, expect, it } from "vitest";
-import type { GpuInfo } from "wgrad";
+import { createGpu, type GpuInfo } from "wgrad";
 import { chooseConfiguration } from "../../src/kernels/configuration.ts";
 import { gpu } from "../support/gpu.ts";
 
@@ -28,6 +28,14 @@ describe("chooseConfiguration", () => {
     expect(chooseConfiguration(device({ isSoftware: true, subgroupSize: 8 }, "plain"), "gemm")).toBe("plain");
     expect(chooseConfiguration(device({ isSoftware: false, subgroupSize: 4 }, "subgroup"), "gemm")).toBe(
       "subgroup",
+    );
+  });
+
+  it("refuses what is no family", async () => {
+    await expect(
+      createGpu({ configurations: { matmul: "plain" } }),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[Error: [createGpu] 'configurations' may name gemm and conv2d, but has 'matmul']`,
     );
   });
 
