@@ -142,6 +142,6 @@ function killInWrite(child: ChildProcess, place: string, random: () => number): 
   });
   return {
     cancel: () => watcher.close(),
-    name: () => `writing ${file.replace(/^\./, "").replace(/\.\d+\.tmp$/, "")}`,
+    name: () => `writing ${file.replace(/^\./, "").replace(/\.[\d-]+\.tmp$/, "")}`,
   };
 }

@@ -8,6 +8,7 @@ import {
   rmSync,
   symlinkSync,
   truncateSync,
+  watch,
   writeFileSync,
 } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
@@ -169,9 +170,19 @@ describe("snapshot files", () => {
     const place = join(folder, "leftovers");
     mkdirSync(place);
     const running = `.log.${process.pid}.tmp`;
-    for (const name of [".log.4194399.tmp", running, ".hidden", "log"]) writeFileSync(join(place, name), "");
+    const killed = [".log.4194399.tmp", ".log.4194399-1.tmp"];
+    // Of a killed container, whose process had the number of one that runs now.
+    if (process.platform === "linux") killed.push(`.log.${process.pid}-1.tmp`);
+    for (const name of [...killed, running, ".hidden", "log"]) writeFileSync(join(place, name), "");
+    const written: string[] = [];
+    const watcher = watch(place, (_, name) => written.push(name ?? ""));
+    await writeFileWhole(join(place, "new"), "");
+    await expect.poll(() => written).toContainEqual(expect.stringMatching(/^\.new\.\d+-\d+\.tmp$/));
+    watcher.close();
+    const [own = ""] = written.filter((name) => name.endsWith(".tmp"));
+    writeFileSync(join(place, own), "");
     await removeLeftovers(place);
-    expect(readdirSync(place).sort()).toEqual([".hidden", running, "log"]);
+    expect(readdirSync(place).sort()).toEqual([".hidden", running, own, "log", "new"].sort());
     await writeFileWhole(join(place, "log"), "new");
     expect(readFileSync(join(place, "log"), "utf8")).toBe("new");
   });

@@ -38,7 +38,7 @@ export async function locked<T>(
   work: () => Promise<T>,
   refuse: (owner: LockOwner) => Error,
 ): Promise<T> {
-  const mark = `${path}.${process.pid}-${startOf(process.pid)?.start ?? 0}-${place}.lock`;
+  const mark = `${path}.${processName}-${place}.lock`;
   if (held.has(path)) throw refuse({ pid: process.pid, mark });
   held.add(path);
   let touching: NodeJS.Timeout | undefined;
@@ -118,6 +118,9 @@ function startOf(pid: number): { readonly state: string; readonly start: string 
     return undefined;
   }
 }
+
+/** This process's number, and when it started: after a container was killed, the next one's process often has the same number. */
+export const processName = `${process.pid}-${startOf(process.pid)?.start ?? 0}`;
 
 /** Where numbers of processes mean the same: this start of this machine, and this container. */
 const place = createHash("sha256").update(placeName()).digest("hex").slice(0, 8);

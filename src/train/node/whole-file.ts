@@ -6,7 +6,7 @@
  */
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { isRunning } from "../../data/node/lock.ts";
+import { isRunning, processName } from "../../data/node/lock.ts";
 
 /** Thrown where a file can't be written. What was there before is still there. */
 export class FileWriteError extends Error {
@@ -18,7 +18,7 @@ export class FileWriteError extends Error {
  * @throws FileWriteError that says why, and what to do
  */
 export async function writeFileWhole(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const temporary = join(dirname(path), `.${basename(path)}.${processName}.tmp`);
   try {
     const file = await open(temporary, "w");
     try {
@@ -62,8 +62,8 @@ const reasons: Readonly<Record<string, string>> = {
 /** Deletes what processes that are gone left half written in a folder. */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    const [, pid] = /^\..+\.(\d+)\.tmp$/.exec(name) ?? [];
-    if (pid !== undefined && !isRunning(Number(pid))) await rm(join(folder, name), { force: true });
+    const [, pid, start] = /^\..+\.(\d+)(?:-(\d+))?\.tmp$/.exec(name) ?? [];
+    if (pid !== undefined && !isRunning(Number(pid), start)) await rm(join(folder, name), { force: true });
   }
 }
 
