@@ -93,7 +93,14 @@ function run(argv, env) {
   const fromTerminal = process.platform === "win32" || hasTerminal();
   process.on("SIGINT", () => fromTerminal || child.kill("SIGINT"));
   child.on("error", fail);
-  child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal ?? "SIGTERM"]));
+  child.on("exit", (code, signal) => {
+    if (signal === "SIGHUP") {
+      // The terminal is gone: an ordinary exit would set it as it was before, fail, and dump core.
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    }
+    process.exit(code ?? 128 + constants.signals[signal ?? "SIGTERM"]);
+  });
 }
 
 function hasTerminal() {

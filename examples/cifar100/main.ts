@@ -3,6 +3,7 @@
  * stopped; a failure is one line that says what to do.
  */
 import { constants } from "node:os";
+import { isatty } from "node:tty";
 import { FileWriteError, formatAdapter, listAdapters } from "wgrad/node";
 import { Console } from "./console.ts";
 import { evaluateRun } from "./evaluate.ts";
@@ -20,6 +21,7 @@ const oneStop = 300; // ms
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
     if (stop.signal.aborted) {
+      if (stopStatus === 1) stopStatus = 128 + constants.signals[signal]; // a closed terminal is noticed in both ways
       if (signal === "SIGINT" && performance.now() - stoppedAt > oneStop) process.exit(stopStatus);
       return;
     }
@@ -32,7 +34,14 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 // The reader of a pipe is gone, or the terminal: save, and end.
 process.stdout.on("error", () => stop.abort());
 process.stderr.on("error", () => {});
-process.on("exit", () => screen.end()); // a terminal gets its cursor back
+const hasTerminal = [0, 1, 2].some(isatty);
+process.on("exit", () => {
+  screen.end(); // a terminal gets its cursor back
+  // Node would set one that's gone as it was before, and dump core.
+  if (!hasTerminal || process.exitCode !== 128 + constants.signals.SIGHUP) return;
+  process.removeAllListeners("SIGHUP");
+  process.kill(process.pid, "SIGHUP");
+});
 process.on("uncaughtException", (error) => {
   report(error);
   process.exit();

@@ -1,5 +1,7 @@
 /** How a run ends that is told to stop: by Ctrl-C, by a supervisor that signals the whole group, by a terminal that is closed. */
+import { spawn, spawnSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { type CommandOptions, complaint, tinyRun } from "../support/command.ts";
@@ -73,3 +75,29 @@ it("a terminal gets its cursor back, and the table where standard error is a fil
   expect(hidden).toBeGreaterThan(0);
   expect(shown).toBeGreaterThan(hidden ?? 0);
 });
+
+const hasPython = spawnSync("python3", ["-c", "import pty"]).status === 0;
+
+it.runIf(hasPython)(
+  "a terminal that is closed stops the run by its signal, with a snapshot and no core dump",
+  async () => {
+    const program = `
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
+text = b""
+while b"1           " not in text: text += os.read(terminal, 4096)
+os.close(terminal)
+print(os.waitpid(pid, 0)[1])`;
+    const args = [command.bundle, ...tinyRun, "-e", "9999", "-o", "closed"];
+    const python = spawn("python3", ["-c", program, process.execPath, ...args], {
+      cwd: folder,
+      env: { ...process.env, INIT_CWD: folder },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    let status = "";
+    for await (const text of python.stdout) status += text;
+    expect(status.trim()).toBe(String(constants.signals.SIGHUP));
+    expect(snapshots("closed")).toContainEqual(expect.stringMatching(/^snapshot_iter_\d+\.wgrad$/));
+  },
+);
