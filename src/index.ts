@@ -60,5 +60,5 @@ export type { RecordedArgument, RecordedStep } from "./tensor/record.ts";
 export { Rng, type RngState } from "./tensor/rng.ts";
 export type { Shape } from "./tensor/shape.ts";
 export { type BackwardOptions, noGrad } from "./tensor/tape.ts";
-export { type DType, type HostArray, Tensor, type TensorOptions } from "./tensor/tensor.ts";
+export { type DType, type HostArray, type HostData, Tensor, type TensorOptions } from "./tensor/tensor.ts";
 export * as train from "./train/index.ts";

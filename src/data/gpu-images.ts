@@ -204,7 +204,7 @@ function upload(
       const from = images.byteOffset + (first + at) * imageBytes;
       const slice = new Uint8Array(images.buffer, from, n * imageBytes);
       const target = { buffer: pixels.buffer, byteOffset: at * imageBytes, byteLength: n * imageBytes };
-      gpu.device.write(target, slice as Uint8Array<ArrayBuffer>);
+      gpu.device.write(target, slice);
     }
     chunks.push({ pixels, first, count: inChunk });
   }

@@ -26,7 +26,7 @@ export interface Sink {
   copy(source: BufferView, target: BufferView): void;
   clear(target: BufferView): void;
   /** Host data, in program order. Without it they're written at once. */
-  write?(target: BufferView, data: ArrayBufferView<ArrayBuffer>): void;
+  write?(target: BufferView, data: ArrayBufferView): void;
 }
 
 const commandsPerSubmit = 48;
@@ -97,7 +97,7 @@ export class CommandStream implements Sink {
   }
 
   /** @returns whether a sink takes host data, in place of writing them now */
-  divert(target: BufferView, data: ArrayBufferView<ArrayBuffer>): boolean {
+  divert(target: BufferView, data: ArrayBufferView): boolean {
     this.#sink?.write?.(target, data);
     return this.#sink?.write !== undefined;
   }

@@ -174,7 +174,7 @@ export class Device {
   }
 
   /** Host to GPU, in program order with the commands given so far. A byte length that isn't a multiple of 4 is padded. */
-  write(view: BufferView, data: ArrayBufferView<ArrayBuffer>): void {
+  write(view: BufferView, data: ArrayBufferView): void {
     this.requireAlive();
     this.refuseWhileRecording("write", "host data would be the same in every replay; pass it as an argument");
     if (view.buffer instanceof VirtualBuffer && !view.buffer.real) return;
@@ -183,8 +183,9 @@ export class Device {
     this.errors.watch(() => this.#write(view, data));
   }
 
-  #write({ buffer, byteOffset }: BufferView, data: ArrayBufferView<ArrayBuffer>): void {
+  #write({ buffer, byteOffset }: BufferView, view: ArrayBufferView): void {
     const { queue } = this.raw;
+    const data = unshared(view);
     const whole = data.byteLength & ~3;
     if (whole > 0) queue.writeBuffer(buffer.raw, byteOffset, data.buffer, data.byteOffset, whole);
     if (whole < data.byteLength) {
@@ -236,4 +237,10 @@ export class Device {
 /** Takes back what a traced function did on the host: none of its commands ran. */
 function undo(trace: Trace): void {
   for (const step of trace.undo.splice(0)) step();
+}
+
+/** The same bytes; a copy where they lie in shared memory, which Dawn doesn't take. */
+function unshared({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array<ArrayBuffer> {
+  if (buffer instanceof ArrayBuffer) return new Uint8Array(buffer, byteOffset, byteLength);
+  return new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength));
 }

@@ -17,7 +17,7 @@ export type DeferredCommand =
   | {
       readonly kind: "write";
       readonly target: BufferView;
-      readonly data: Uint8Array<ArrayBuffer>;
+      readonly data: Uint8Array;
     };
 
 /** @returns the milliseconds of each launch, in order */

@@ -1,6 +1,6 @@
 /** What `fromPyTorch` and `toPyTorch` do. */
 import { formatShape, type Shape, sameShape } from "../tensor/shape.ts";
-import type { HostArray, Tensor } from "../tensor/tensor.ts";
+import type { HostArray, HostData, Tensor } from "../tensor/tensor.ts";
 import { BatchNorm, Conv2d, Linear } from "./layers.ts";
 import type { Module } from "./module.ts";
 import type { PyTorchOptions, PyTorchState } from "./pytorch.ts";
@@ -155,7 +155,7 @@ function joined(...parts: readonly string[]): string {
 }
 
 /** `[out, rows, columns]` as `[out, columns, rows]`. */
-function transposed<T extends HostArray | readonly number[]>(values: T, rows: number, columns: number): T {
+function transposed<T extends HostData | readonly number[]>(values: T, rows: number, columns: number): T {
   if (rows === 1 || columns === 1) return values;
   const result = values.slice();
   values.forEach((value, k) => {

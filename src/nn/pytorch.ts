@@ -7,12 +7,12 @@
  * What converts comes on demand: few need it.
  */
 import type { Shape } from "../tensor/shape.ts";
-import type { HostArray } from "../tensor/tensor.ts";
+import type { HostArray, HostData } from "../tensor/tensor.ts";
 import type { Module } from "./module.ts";
 
 /** Host data by PyTorch's names, row-major. */
 export type PyTorchState = Readonly<
-  Record<string, { readonly shape: Shape; readonly data: HostArray | readonly number[] }>
+  Record<string, { readonly shape: Shape; readonly data: HostData | readonly number[] }>
 >;
 
 /** How a model here and one in PyTorch correspond. */

@@ -7,7 +7,7 @@
  */
 import { kindOf } from "../tensor/kind.ts";
 import { formatShape, type Shape, sizeOf } from "../tensor/shape.ts";
-import type { HostArray } from "../tensor/tensor.ts";
+import type { HostArray, HostData } from "../tensor/tensor.ts";
 import { floatsToHalves } from "./half.ts";
 import { decodeElements, elementBytes, type SafetensorsType } from "./safetensors-dtypes.ts";
 import { refusal } from "./safetensors-error.ts";
@@ -16,7 +16,7 @@ import { headerLimit, isStrings, metadataKey, preludeBytes, readHeader } from ".
 /** What is written: floats as F32 or F16, the others as I32, U32 and U8. */
 export interface SafetensorsInput {
   readonly shape: Shape;
-  readonly data: HostArray | Uint8Array;
+  readonly data: HostData | Uint8Array;
 }
 
 /** What `encodeSafetensors` writes beside the tensors, and how it stores floats. */
@@ -114,7 +114,7 @@ export function decodeSafetensors(file: Uint8Array): SafetensorsContent {
   return { metadata, tensors };
 }
 
-function stored(name: string, data: HostArray | Uint8Array, float: FloatType) {
+function stored(name: string, data: HostData | Uint8Array, float: FloatType) {
   if (data instanceof Int32Array) return { type: "I32", elements: data } as const;
   if (data instanceof Uint32Array) return { type: "U32", elements: data } as const;
   if (data instanceof Uint8Array) return { type: "U8", elements: data } as const;

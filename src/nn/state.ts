@@ -1,13 +1,13 @@
 /** Named tensors as saved state: checked as a whole, then copied in. */
 import { findNoNumber, kindOf } from "../tensor/kind.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
-import { type HostArray, Tensor } from "../tensor/tensor.ts";
+import { type HostData, Tensor } from "../tensor/tensor.ts";
 
 /** Live tensors by name. */
 export type StateDict = Record<string, Tensor>;
 
 /** A value to load: a tensor of the same GPU, or host data, row-major. */
-export type StateValue = Tensor | { readonly shape: Shape; readonly data: HostArray | readonly number[] };
+export type StateValue = Tensor | { readonly shape: Shape; readonly data: HostData | readonly number[] };
 /** Values by the names of a state dict. */
 export type StateValues = Readonly<Record<string, StateValue>>;
 
@@ -82,7 +82,7 @@ function mismatch(target: Tensor, value: StateValue): string | undefined {
   return undefined;
 }
 
-function hostType(data: HostArray | readonly number[], target: Tensor): string {
+function hostType(data: HostData | readonly number[], target: Tensor): string {
   if (data instanceof Float32Array) return "f32";
   if (data instanceof Int32Array) return "i32";
   if (data instanceof Uint32Array) return "u32";

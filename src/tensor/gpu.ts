@@ -18,7 +18,7 @@ import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
 import { spectator } from "./spectator.ts";
 import { Storage } from "./storage.ts";
 import { whereabouts } from "./tape.ts";
-import { type DType, type HostArray, quads, Tensor, type TensorOptions } from "./tensor.ts";
+import { type DType, type HostData, quads, Tensor, type TensorOptions } from "./tensor.ts";
 
 /** Which device `createGpu` opens. */
 export interface GpuOptions {
@@ -78,7 +78,7 @@ export class Gpu {
    * @throws Error if the shape has another number of elements than the data, or those are no numbers
    */
   tensor(
-    data: HostArray | ArrayLike<number>,
+    data: HostData | ArrayLike<number>,
     shape: Shape = [data?.length],
     options: TensorOptions = {},
   ): Tensor {
@@ -102,7 +102,7 @@ export class Gpu {
     );
     const dtype = data instanceof Int32Array ? "i32" : data instanceof Uint32Array ? "u32" : "f32";
     const values =
-      dtype !== "f32" || data instanceof Float32Array ? (data as HostArray) : new Float32Array(data);
+      dtype !== "f32" || data instanceof Float32Array ? (data as HostData) : new Float32Array(data);
     const x = this.#make(shape, dtype, options);
     this.device.write(x.storage, values);
     return x;

@@ -1,9 +1,9 @@
 /** The arguments of a recorded step: what they have in common from call to call, and where their values go. */
 import type { Gpu } from "./gpu.ts";
-import { type HostArray, Tensor } from "./tensor.ts";
+import { type HostData, Tensor } from "./tensor.ts";
 
 /** What is copied in at each call. */
-export type Input = Tensor | HostArray;
+export type Input = Tensor | HostData;
 
 /** The tensors and typed arrays among the arguments, in order. @throws Error for those that can't be copied in */
 export function listInputs(gpu: Gpu, args: readonly unknown[]): Input[] {
@@ -153,7 +153,7 @@ function check(gpu: Gpu, tensor: Tensor): void {
   void tensor.storage;
 }
 
-function isHostArray(value: unknown): value is HostArray {
+function isHostArray(value: unknown): value is HostData {
   return value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint32Array;
 }
 

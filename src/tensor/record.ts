@@ -9,13 +9,13 @@ import type { Gpu } from "./gpu.ts";
 import { InputTensors, keyOf, listInputs, mapInputs, sharingOf } from "./record-arguments.ts";
 import { type Spectator, spectator } from "./spectator.ts";
 import { gradientsEnabled } from "./tape.ts";
-import { type HostArray, Tensor } from "./tensor.ts";
+import { type HostData, Tensor } from "./tensor.ts";
 import { findReplaced, type Held, outerTensors, watchDuring } from "./watch.ts";
 
 /** What a recorded step takes where `fn` takes T: arrays may stand for tensors. */
 export type RecordedArgument<T> = T extends Tensor
-  ? T | HostArray
-  : T extends HostArray | ((...args: never[]) => unknown)
+  ? T | HostData
+  : T extends HostData | ((...args: never[]) => unknown)
     ? T
     : T extends object
       ? { readonly [K in keyof T]: RecordedArgument<T[K]> }

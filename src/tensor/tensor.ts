@@ -14,7 +14,9 @@ import { type BackwardOptions, runBackward, type TapeEntry } from "./tape.ts";
 
 /** Type of the elements. */
 export type DType = "f32" | "i32" | "u32";
-/** What elements are on the host. */
+/** What elements may come from on the host: memory of any kind, also shared with workers. */
+export type HostData = Float32Array | Int32Array | Uint32Array;
+/** What elements are on the host when they're read. */
 export type HostArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 const arrayTypes = { f32: Float32Array, i32: Int32Array, u32: Uint32Array } as const;
@@ -164,7 +166,7 @@ export class Tensor implements BufferView {
   }
 
   /** Overwrites the elements, in program order with the work given so far. @throws Error unless type and count match */
-  write(data: HostArray | readonly number[]): void {
+  write(data: HostData | readonly number[]): void {
     const ArrayType = arrayTypes[this.dtype];
     const wrong = Array.isArray(data) ? findNoNumber(data) : undefined;
     const values = Array.isArray(data) && !wrong ? new ArrayType(data) : data;

@@ -6,7 +6,7 @@ import { Tensor } from "../tensor.ts";
 import { requireTensor } from "./check.ts";
 
 /** Class numbers from 0, one a row: host data or an i32 tensor `[N]`. */
-export type Labels = Int32Array<ArrayBuffer> | Tensor;
+export type Labels = Int32Array | Tensor;
 
 /** What `softmaxCrossEntropy` takes beside logits and labels. */
 export interface SoftmaxCrossEntropyOptions {
@@ -95,7 +95,7 @@ export function checkLogits(
 }
 
 /** Labels of the host as a tensor that the caller releases. */
-export function uploadLabels(logits: Tensor, labels: Int32Array<ArrayBuffer>): Tensor {
+export function uploadLabels(logits: Tensor, labels: Int32Array): Tensor {
   logits.device.refuseWhileRecording(
     "softmaxCrossEntropy",
     "labels of the host would be the same in every replay; pass them as an argument",

@@ -134,7 +134,7 @@ class Collector implements Sink {
     this.#add({ kind: "clear", target: this.#freeze(target) });
   }
 
-  write(target: BufferView, { buffer, byteOffset, byteLength }: ArrayBufferView<ArrayBuffer>): void {
+  write(target: BufferView, { buffer, byteOffset, byteLength }: ArrayBufferView): void {
     const data = new Uint8Array(buffer.slice(byteOffset, byteOffset + byteLength));
     this.#add({ kind: "write", target: this.#freeze(target), data });
   }
