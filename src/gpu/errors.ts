@@ -18,6 +18,8 @@ export class Errors {
   /** Those of them that others follow from. */
   #causes = new Set<Outcome>();
   #loss: string | undefined;
+  /** What a wait that fails says where nothing else does: unlike a loss, being destroyed harms none that ends well. */
+  #failure = "[gpu] waiting for the device failed";
 
   /** @param owned whether errors outside of scopes, which should be none, are ours and not an application's */
   constructor(device: GPUDevice, owned: boolean) {
@@ -30,6 +32,9 @@ export class Errors {
     }
     device.lost.then(({ reason, message }) => {
       if (reason !== "destroyed") this.#loss = `[gpu] the device was lost: ${message}`;
+      else
+        this.#failure =
+          "[gpu] the device was destroyed while a result was waited for; await all of them first";
     });
   }
 
@@ -62,7 +67,7 @@ export class Errors {
     if (isRejected && !message)
       await Promise.race([this.#device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
     message ??= this.#loss;
-    if (isRejected) throw new Error(message ?? "[gpu] waiting for the device failed", { cause: end.reason });
+    if (isRejected) throw new Error(message ?? this.#failure, { cause: end.reason });
     if (message) throw new Error(message);
     return end.value;
   }

@@ -1,5 +1,6 @@
 /** Mistakes that WebGPU reports late become exceptions at the next wait, with the kernel's name. */
 import { describe, expect, it } from "vitest";
+import { createGpu } from "wgrad";
 import { kernel } from "../../src/gpu/kernel.ts";
 import { gpu } from "../support/gpu.ts";
 
@@ -37,4 +38,13 @@ describe("a kernel that doesn't compile", () => {
     );
     await expect(gpu.idle()).resolves.toBeUndefined();
   });
+});
+
+it("a result that is waited for as the device is destroyed says so", async () => {
+  const own = await createGpu();
+  const result = own.full([3], 2).data();
+  own.destroy();
+  await expect(result).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[Error: [gpu] the device was destroyed while a result was waited for; await all of them first]`,
+  );
 });
