@@ -105,13 +105,21 @@ describe("conv2d", () => {
     });
   }
 
-  it("keeps a NaN that no window meets out of the filter's gradient", async () => {
-    // The last of five windows ends at column 10 of 0 to 11.
-    const x = gpu.tensor([...ones(44), ...Array<number>(4).fill(Number.NaN)], [1, 1, 12, 4]);
-    const weight = gpu.tensor(ones(48), [4, 1, 3, 4], { requiresGrad: true });
-    dotLoss(conv2d(x, weight, { stride: 2 }), ones(20)).backward();
-    expect(new Set(await values(weight.grad))).toEqual(new Set([5]));
-  });
+  for (const groups of [1, 2, 4]) {
+    for (const outputs of [5, 2]) {
+      it(`keeps a NaN that no window meets out of the filter's gradient, ${groups} groups, ${outputs} windows`, async () => {
+        // The last window ends before the last column.
+        const columns = 2 * outputs + 1;
+        const x = gpu.tensor(
+          [...ones(4 * columns), ...Array<number>(4).fill(Number.NaN)],
+          [1, 1, columns + 1, 4],
+        );
+        const weight = gpu.tensor(ones(48 / groups), [4, 1, 3, 4 / groups], { requiresGrad: true });
+        dotLoss(conv2d(x, weight, { stride: 2, groups }), ones(4 * outputs)).backward();
+        expect(new Set(await values(weight.grad))).toEqual(new Set([outputs]));
+      });
+    }
+  }
 
   it("takes the same kernels for a dense convolution, however its options are written", async () => {
     const x = gpu.tensor(noise(2 * 9 * 7 * 8), [2, 9, 7, 8]);

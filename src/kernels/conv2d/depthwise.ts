@@ -176,17 +176,22 @@ const gatherOf = memoise((gather: Gather) => {
   });
 });
 
+interface WeightGrad extends Pick<Gather, "cell" | "down" | "across"> {
+  /** Outputs of a strip, at most a row. */
+  readonly strip: number;
+}
+
 /** parts[chunk and strip, tap, cell] = sum over the chunk's output rows, in the strip, of dy * x. */
-const weightGradOf = memoise(({ cell, down, across }: Pick<Gather, "cell" | "down" | "across">) => {
+const weightGradOf = memoise(({ cell, down, across, strip }: WeightGrad) => {
   const rows = productsOf("forward", 1, down);
-  const columns = productsOf("forward", leastStrip, across);
+  const columns = productsOf("forward", strip, across);
   const [xRows, xColumns] = [cellsIn(rows), cellsIn(columns)];
   const kept = xRows.filter((row) => xRows.includes(row + down.stride));
   const load = (row: number, column: number) => `x_at(image, top + ${row}, left + ${column}, x_column)`;
   const x = (row: number, column: number) => named("x", row, column);
   const taps = (line: (ky: number, kx: number) => string) =>
     lines(range(down.taps), range(across.taps), line);
-  return kernel(`conv2d_depthwise_weight_grad_${cell} ${keyOf(down, across)}`, {
+  return kernel(`conv2d_depthwise_weight_grad_${cell} ${keyOf(down, across)} ${strip}`, {
     read: { x: cell, dy: cell },
     write: { parts: cell },
     params: {
@@ -206,7 +211,10 @@ const weightGradOf = memoise(({ cell, down, across }: Pick<Gather, "cell" | "dow
     if (i >= params.n) { return; }
     let column = i32(i) % params.columns;
     let part = i32(i) / params.columns;
-    let at = part % params.strips * ${leastStrip};
+    // The last strip ends with the row: behind it zeros of dy would meet pixels that no window holds, and zero times NaN is NaN.
+    let begin = part % params.strips * ${strip};
+    let at = min(begin, params.wo - ${strip});
+    ${unroll(strip, (k) => `let at${k} = select(-1, at + ${k}, at + ${k} >= begin);`)}
     let left = at * ${across.stride} + params.offset_x;
     let first = part / params.strips * params.chunk;
     let x_column = column / params.sharing;
@@ -220,7 +228,7 @@ const weightGradOf = memoise(({ cell, down, across }: Pick<Gather, "cell" | "dow
       ${lines(kept, xColumns, (row, column) => `${x(row + down.stride, column)} = ${load(row, column)};`)}
       }
       ${lines(xRows, xColumns, (row, column) => `${x(row, column)} = ${kept.includes(row) ? x(row + down.stride, column) : load(row, column)};`)}
-      ${unroll(leastStrip, (k) => `let dy${k} = dy_at(image, out_row, at + ${k}, column);`)}
+      ${unroll(strip, (k) => `let dy${k} = dy_at(image, out_row, at${k}, column);`)}
       ${lines(rows, columns, (a, b) => `w${a.tap}_${b.tap} += ${x(a.from, b.from)} * dy${b.to};`)}
     }
     let k = part * ${down.taps * across.taps} * params.columns + column;
@@ -332,14 +340,15 @@ export function launchWeightGradDepthwise(
   const { cell, down, across } = axesOf(shape);
   const [columns, x_columns] = [cellsOf(cell, co), cellsOf(cell, ci)];
   const rows = n * ho;
-  const strips = Math.ceil(wo / leastStrip);
+  const strip = Math.min(leastStrip, wo);
+  const strips = Math.ceil(wo / strip);
   // No lane adds up more than the root of all, so that neither stage is a long chain.
   const lanes = Math.max(lanesWanted(device) / columns, Math.sqrt(rows * wo));
   const chunk = Math.ceil(rows / Math.min(rows, Math.ceil(lanes / strips)));
   const chunks = Math.ceil(rows / chunk);
   const taps = device.allocate(co * kh * kw * 4, "conv2d taps");
   inParts(device, taps, co * kh * kw, chunks * strips, (parts) =>
-    weightGradOf({ cell, down: { ...down, phase: 0 }, across: { ...across, phase: 0 } })(device, {
+    weightGradOf({ cell, down: { ...down, phase: 0 }, across: { ...across, phase: 0 }, strip })(device, {
       ...{ x, dy, parts, n: chunks * strips * columns, columns, strips, rows, chunk, x_columns },
       ...{ sharing: columns / x_columns, hi, wi, ho, wo, offset_y: -paddingH, offset_x: -paddingW },
     }),
