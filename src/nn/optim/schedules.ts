@@ -97,8 +97,8 @@ export function triangular(options: TriangularOptions): Schedule {
 
 /**
  * Rises by half a cosine from `lr * start` (1/25) to `lr` at `peak` (0.3), and falls by another to `lr * end` (1/250,000), where it stays.
- * Source: Smith and Topin, "Super-convergence", 2018; `torch.optim.lr_scheduler.OneCycleLR`, which counts in steps: there the rate is
- * asked one step later, so that the last step has the last rate.
+ * Source: Smith and Topin, "Super-convergence", 2018; `torch.optim.lr_scheduler.OneCycleLR`, which counts in steps: from the peak on its rates are these of one step
+ * later, so that the last step has the last rate, and its rise, from the same start, is a step shorter.
  * @throws Error unless `epochs` is positive and the peak between 0 and 1
  */
 export function oneCycle(options: TriangularOptions): Schedule {
