@@ -6,7 +6,7 @@
  * `subgroup-correlation.ts`, where a lane holds channels and each row of taps loads its own pixels, loads 1.7 times as much for 16 channels and broadcasts four times as often.
  *
  * CPU ms for 64 images on lavapipe, 8 lanes, against that kernel: 16->16@32 14.5 in place of 19.4, 32->16@16 7.0 (8.8), 16->32@16 7.2 (7.9), 4->16@32 5.0 (8.2), 8->8@28, 32 images, 1.9
- * (4.9). Of the first, loads take a third and products half, 26 % of these the selection of active lanes, which costs as much as an addition and comes with each
+ * (4.9). Of the first, loads take a third and products half, 26 % of these the selection of active lanes: three operations, where an addition is one, for each
  * accumulator that a loop carries. Rejected: other strips (rows x pixels: 2x8 18.2, 8x2 15.1, 4x6 19.1, 6x4 18.7), taps written out (2x4 26.5: the loop's code has to stay under 32 KB), 32
  * channels at once (27.7), weights from a uniform buffer (15.5).
  */
