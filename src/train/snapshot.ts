@@ -44,13 +44,13 @@ export const snapshotPreludeBytes = 16;
 const preludeBytes = snapshotPreludeBytes;
 const digestBytes = 32;
 
-/** SHA-256. The web's takes less than 2 GiB, so hosts with another give theirs. @internal */
-export type Digest = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
-
-/** The bytes of a snapshot, with a checksum over all of them. */
+/**
+ * The bytes of a snapshot, with a checksum over all of them.
+ * @param digest SHA-256. The web's takes less than 2 GiB, so hosts with another give theirs.
+ */
 export async function encodeSnapshot(
   { meta, arrays }: SnapshotContent,
-  digest: Digest = webDigest,
+  digest = webDigest,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const header: Header = {
     meta,
@@ -75,10 +75,13 @@ export async function encodeSnapshot(
   return bytes;
 }
 
-/** @throws SnapshotError for bytes of another format or version, cut off or changed */
+/**
+ * @param digest as in `encodeSnapshot`
+ * @throws SnapshotError for bytes of another format or version, cut off or changed
+ */
 export async function decodeSnapshot(
   bytes: Uint8Array<ArrayBuffer>,
-  digest: Digest = webDigest,
+  digest = webDigest,
 ): Promise<SnapshotContent> {
   const headerEnd = snapshotMetaEnd(bytes);
   const checked = bytes.length - digestBytes;
