@@ -1,7 +1,7 @@
 /**
  * Keeps the host a few steps ahead of the GPU, and no more: the GPU never idles, and a stop takes effect soon.
  *
- * Each wait costs up to 1.2 ms in Node (see `waitQuietly`), so quick steps share a fence. How quick they are is measured
+ * Each wait costs some milliseconds in Node (see `waitQuietly`), so quick steps share a fence. How quick they are is measured
  * from fence to fence and not from call to call: the host gives a step's commands in a fraction of the time that they take. Nor from wait
  * to wait: after an epoch's validation fences are found that passed long before.
  */

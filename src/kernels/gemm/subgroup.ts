@@ -86,12 +86,13 @@ function packedExtents(lanes: number, { m, n, k }: Pick<GemmArguments, "m" | "n"
   };
 }
 
-/** Whether the tiles are worth filling, and the packed factors fit the adapter's bindings. */
+/** Whether the tiles are worth filling, and factors that are packed fit the adapter's bindings. */
 export function suitsSubgroup(device: Device, args: GemmArguments): boolean {
   const lanes = device.info.subgroupSize;
   const { quarters, rows, blocks } = packedExtents(lanes, args);
   const largest = 16 * quarters * Math.max(rows, blocks * 4 * lanes);
-  return args.m >= 8 && args.n >= 8 && largest <= device.limits.maxStorageBufferBindingSize;
+  const fits = unpackedForm(args) !== undefined || largest <= device.limits.maxStorageBufferBindingSize;
+  return args.m >= 8 && args.n >= 8 && fits;
 }
 
 export function launchGemmSubgroup(device: Device, args: GemmArguments): void {
