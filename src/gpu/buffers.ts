@@ -34,7 +34,7 @@ export interface BufferView {
 export interface MemoryUse {
   /** Buffers in existence, free ones included. */
   readonly buffers: number;
-  /** Their bytes. */
+  /** Their bytes, and those of textures that buffers are copied to (see `texels.ts`). */
   readonly bytes: number;
   /** Bytes of those that are in use. */
   readonly usedBytes: number;

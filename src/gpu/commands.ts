@@ -7,7 +7,8 @@
 import type { BufferView } from "./buffers.ts";
 import type { Errors } from "./errors.ts";
 import type { Origin } from "./origin.ts";
-import type { KernelSource, PipelineCache } from "./pipelines.ts";
+import type { KernelSource, Pipeline, PipelineCache } from "./pipelines.ts";
+import { copyTexels, TexelPlan, type TexelTexture, type TexelTextures } from "./texels.ts";
 import type { UniformSlot } from "./uniforms.ts";
 
 /** One launch of a kernel. `views` are in the order of the kernel's bindings. */
@@ -45,11 +46,13 @@ export class CommandStream implements Sink {
   readonly #device: GPUDevice;
   readonly #pipelines: PipelineCache;
   readonly #errors: Errors;
+  readonly #texels: TexelTextures;
 
-  constructor(device: GPUDevice, pipelines: PipelineCache, errors: Errors) {
+  constructor(device: GPUDevice, pipelines: PipelineCache, errors: Errors, texels: TexelTextures) {
     this.#device = device;
     this.#errors = errors;
     this.#pipelines = pipelines;
+    this.#texels = texels;
   }
 
   /** Sends the commands that `fn` gives to `sink` and executes none of them. */
@@ -109,14 +112,18 @@ export class CommandStream implements Sink {
       this.#sink.dispatch(origin ? { ...command, origin } : command);
       return;
     }
-    const { kernel, views, uniform, groups } = command;
+    const { kernel, views, groups } = command;
     const pipeline = this.#pipelines.get(kernel);
+    const asTexels = texelsOf(kernel, views);
+    const textures = new TexelPlan(this.#texels.holding(asTexels)).place(asTexels, (view, texture) =>
+      copyTexels(this.#copyEncoder(), view, texture),
+    );
     this.#pass ??= this.#open().beginComputePass({
       label: "kernels",
       ...(timestampWrites && { timestampWrites }),
     });
     this.#pass.setPipeline(pipeline.raw);
-    this.#pass.setBindGroup(0, this.#bindGroup(pipeline.id, pipeline.layout, kernel, views, uniform));
+    this.#pass.setBindGroup(0, this.#bindGroup(pipeline, command, textures));
     this.#pass.dispatchWorkgroups(...groups);
     this.#count();
   }
@@ -186,20 +193,17 @@ export class CommandStream implements Sink {
     if (this.#pending >= commandsPerSubmit) this.flush();
   }
 
-  #bindGroup(
-    pipelineId: number,
-    layout: GPUBindGroupLayout,
-    kernel: KernelSource,
-    views: readonly BufferView[],
-    uniform: UniformSlot | undefined,
-  ): GPUBindGroup {
-    let key = `${pipelineId}:${uniform?.id ?? ""}`;
-    for (const { buffer, byteOffset, byteLength } of views)
-      key += `,${buffer.id}+${byteOffset}+${byteLength}`;
+  #bindGroup({ id, layout }: Pipeline, command: Dispatch, textures: readonly TexelTexture[]): GPUBindGroup {
+    const { kernel, views, uniform } = command;
+    let key = `${id}:${uniform?.id ?? ""}`;
+    for (const texture of textures) key += `,${texture.id}`;
+    views.forEach(({ buffer, byteOffset, byteLength }, k) => {
+      if (kernel.access[k] !== "texels") key += `,${buffer.id}+${byteOffset}+${byteLength}`;
+    });
     const known = this.#bindGroups.get(key);
     if (known) return known;
     checkAliases(kernel, views);
-    const entries = bindGroupEntries(views, uniform);
+    const entries = bindGroupEntries(command, textures);
     const { label } = kernel;
     const bindGroup = this.#errors.watch(() => this.#device.createBindGroup({ label, layout, entries }));
     if (this.#bindGroups.size >= mostBindGroups) this.#bindGroups.clear();
@@ -208,19 +212,22 @@ export class CommandStream implements Sink {
   }
 }
 
-/** A launch's bindings: its views in order, then its parameters. */
+/** The views that a launch reads as texels, in order. */
+export const texelsOf = ({ access }: KernelSource, views: readonly BufferView[]): BufferView[] =>
+  views.filter((_, k) => access[k] === "texels");
+
+/** A launch's bindings: its views in order, then its parameters. @param textures where its texels lie */
 export function bindGroupEntries(
-  views: readonly BufferView[],
-  uniform: UniformSlot | undefined,
+  { kernel, views, uniform }: Pick<Dispatch, "kernel" | "views" | "uniform">,
+  textures: readonly TexelTexture[],
 ): GPUBindGroupEntry[] {
-  const entries: GPUBindGroupEntry[] = views.map(({ buffer, byteOffset, byteLength }, binding) => ({
-    binding,
-    resource: {
-      buffer: buffer.raw,
-      offset: byteOffset,
-      size: Math.max(16, Math.ceil(byteLength / 16) * 16),
-    },
-  }));
+  const left = [...textures];
+  const entries: GPUBindGroupEntry[] = views.map(({ buffer, byteOffset, byteLength }, binding) => {
+    const texture = kernel.access[binding] === "texels" ? left.shift() : undefined;
+    if (texture) return { binding, resource: texture.view };
+    const size = Math.max(16, Math.ceil(byteLength / 16) * 16);
+    return { binding, resource: { buffer: buffer.raw, offset: byteOffset, size } };
+  });
   if (uniform) {
     entries.push({
       binding: views.length,
@@ -233,9 +240,9 @@ export function bindGroupEntries(
 /** WebGPU drops all commands of a submit in which a launch breaks this rule, and its message doesn't say which one did. */
 export function checkAliases({ label, access }: KernelSource, views: readonly BufferView[]): void {
   views.forEach((writable, k) => {
-    if (access[k] === "read") return;
+    if (access[k] === "read" || access[k] === "texels") return;
     views.forEach((other, j) => {
-      if (j === k || other.buffer !== writable.buffer) return;
+      if (j === k || access[j] === "texels" || other.buffer !== writable.buffer) return;
       const apart =
         other.byteOffset + other.byteLength <= writable.byteOffset ||
         writable.byteOffset + writable.byteLength <= other.byteOffset;

@@ -8,6 +8,7 @@ import { describeFault, FaultWords, faultBytes } from "./faults.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { SharedMemory } from "./shared-memory.ts";
 import { StagingPool } from "./staging.ts";
+import { TexelTextures } from "./texels.ts";
 import { Trace, VirtualBuffer } from "./trace.ts";
 import { UniformCache } from "./uniforms.ts";
 
@@ -24,6 +25,8 @@ export class Device {
   readonly pipelines: PipelineCache;
   readonly stream: CommandStream;
   readonly uniforms: UniformCache;
+  /** Where kernels have the buffers that they read as textures. */
+  readonly texels: TexelTextures;
   /** Where kernels report mistakes that only they can see. */
   readonly faults: FaultWords;
   /** Where recordings have what they need only while they run. */
@@ -43,7 +46,8 @@ export class Device {
     this.limits = raw.limits;
     this.errors = new Errors(raw, owned);
     this.pipelines = new PipelineCache(raw, this.errors);
-    this.stream = new CommandStream(raw, this.pipelines, this.errors);
+    this.texels = new TexelTextures(raw, this.errors);
+    this.stream = new CommandStream(raw, this.pipelines, this.errors, this.texels);
     this.uniforms = new UniformCache(raw, this.errors);
     this.#pool = new BufferPool(raw, this.errors);
     this.shared = new SharedMemory(
@@ -64,7 +68,8 @@ export class Device {
   }
 
   get memory(): MemoryUse {
-    return this.#pool.use;
+    const { use } = this.#pool;
+    return { ...use, bytes: use.bytes + this.texels.bytes };
   }
 
   /** @throws MemoryError that names `label` if the adapter has no buffers of `bytes` */

@@ -7,5 +7,10 @@ export const BufferUsage = {
   storage: 0x0080,
 } as const;
 
+export const TextureUsage = {
+  copyDestination: 0x02,
+  storage: 0x08,
+} as const;
+
 export const mapModeRead = 0x0001;
 export const shaderStageCompute = 0x4;

@@ -4,7 +4,8 @@
  * Every launch is one-dimensional: `group` counts workgroups and `i` invocations, whatever the dispatch had to be folded
  * into (65,535 workgroups a dimension). Bodies see:
  *
- * - each binding by its name, as an array; `scalar` is the element type (f32 for now), `pair` and `quad` vectors of it
+ * - each binding by its name, as an array; `scalar` is the element type (f32 for now), `pair` and `quad` vectors of it. What is read
+ *   as `texels` is called for each quad, `NAME_at(index)`: see `texels.ts`
  * - `params.NAME`, each constant by its name
  * - `i`: index of the invocation; `group`, `lane`: index of the workgroup, and of the invocation in it
  *
@@ -23,9 +24,10 @@
 import type { BufferView } from "./buffers.ts";
 import type { Device } from "./device.ts";
 import type { Access, KernelSource } from "./pipelines.ts";
+import { declareTexels } from "./texels.ts";
 
-/** Element type of a storage binding. */
-export type Element = "scalar" | "pair" | "quad" | "f32" | "vec4f" | "u32" | "vec4u" | "i32";
+/** Element type of a binding. */
+export type Element = "scalar" | "pair" | "quad" | "f32" | "vec4f" | "u32" | "vec4u" | "i32" | "texels";
 /** Type of a parameter. */
 export type ParamType = "u32" | "i32" | "f32";
 
@@ -140,7 +142,10 @@ interface Binding {
 function listBindings(spec: Declaration): Binding[] {
   const list = (elements: Elements | undefined, access: Access) =>
     Object.entries(elements ?? {}).map(([name, element]) => ({ name, element, access }));
-  return [...list(spec.read, "read"), ...list(spec.write, "write"), ...list(spec.update, "update")];
+  const read = list(spec.read, "read").map((binding) =>
+    binding.element === "texels" ? { ...binding, access: "texels" as const } : binding,
+  );
+  return [...read, ...list(spec.write, "write"), ...list(spec.update, "update")];
 }
 
 function writeSource(
@@ -150,9 +155,10 @@ function writeSource(
   size: number,
   byGroups: boolean,
 ): string {
-  const storage = bindings.map(
-    ({ name, element, access }, index) =>
-      `@group(0) @binding(${index}) var<storage, ${access === "read" ? "read" : "read_write"}> ${name}: array<${element}>;`,
+  const storage = bindings.map(({ name, element, access }, index) =>
+    access === "texels"
+      ? declareTexels(name, index)
+      : `@group(0) @binding(${index}) var<storage, ${access === "read" ? "read" : "read_write"}> ${name}: array<${element}>;`,
   );
   const uniform =
     fields.length > 0

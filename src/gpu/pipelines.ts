@@ -6,15 +6,16 @@
  */
 import type { Errors, Outcome } from "./errors.ts";
 import { shaderStageCompute } from "./flags.ts";
+import { texelLayout } from "./texels.ts";
 
-/** How a kernel uses a binding: `write` means that every element is overwritten, `update` that old values matter. */
-export type Access = "read" | "write" | "update";
+/** How a kernel uses a binding: `texels` are read too, `write` means that every element is overwritten, `update` that old values matter. */
+export type Access = "read" | "texels" | "write" | "update";
 
 /** A kernel as the driver sees it. */
 export interface KernelSource {
   readonly label: string;
   readonly source: string;
-  /** Access of each storage binding, in order; with `uniform`, the parameters follow as the last binding. */
+  /** Access of each buffer, in order; with `uniform`, the parameters follow as the last binding. */
   readonly access: readonly Access[];
   readonly uniform: boolean;
 }
@@ -94,13 +95,11 @@ export class PipelineCache {
 
   #describe({ label, source, access, uniform }: KernelSource) {
     const module = this.#device.createShaderModule({ label, code: source });
-    const buffers: GPUBufferBindingLayout[] = access.map((kind) => ({
-      type: kind === "read" ? "read-only-storage" : "storage",
-    }));
-    if (uniform) buffers.push({ type: "uniform" });
+    const bindings: Binding[] = access.map(bindingOf);
+    if (uniform) bindings.push({ buffer: { type: "uniform" } });
     const layout = this.#device.createBindGroupLayout({
       label,
-      entries: buffers.map((buffer, binding) => ({ binding, visibility: shaderStageCompute, buffer })),
+      entries: bindings.map((kind, binding) => ({ binding, visibility: shaderStageCompute, ...kind })),
     });
     const descriptor: GPUComputePipelineDescriptor = {
       label,
@@ -109,6 +108,13 @@ export class PipelineCache {
     };
     return { module, layout, descriptor };
   }
+}
+
+type Binding = Pick<GPUBindGroupLayoutEntry, "buffer" | "storageTexture">;
+
+function bindingOf(access: Access): Binding {
+  if (access === "texels") return { storageTexture: texelLayout };
+  return { buffer: { type: access === "read" ? "read-only-storage" : "storage" } };
 }
 
 /** A compile error with the lines of WGSL that it's about. */

@@ -11,9 +11,9 @@
  * 70 to 78 @4. Rejected in the prototype: the taps of a row unrolled (slower: the loop's code doesn't fit).
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { components, fromLane, memoise, unroll } from "../unroll.ts";
+import { components, elementOf, fromLane, memoise, unroll } from "../unroll.ts";
 import { correlationParams, moduloWgsl, strideClass } from "./correlation.ts";
-import type { CorrelationTile } from "./subgroup-tiles.ts";
+import type { CorrelationTile, Reading } from "./subgroup-tiles.ts";
 
 /** Lines for every strip of a lane, lane and pixel of a strip. */
 const forEachPixel = (
@@ -52,15 +52,16 @@ function locate(tile: CorrelationTile, loaded: number): string {
 }
 
 /** The taps at one vec4 of the depth: load pixels, then for each tap load weights, multiply, move the pixels on. */
-function accumulate(tile: CorrelationTile, loaded: number): string {
-  const { lanes, strips, taps } = tile;
+function accumulate(tile: CorrelationTile & Reading, loaded: number): string {
+  const { lanes, strips, taps, vector, texels } = tile;
   const load = unroll(strips * loaded, (index) => {
     const [s, p] = [Math.floor(index / loaded), index % loaded];
-    const value = isPadding(tile, p) ? "quad(0)" : `select(quad(0), x[at${s}_${p} + channel], ok${s}_${p})`;
+    const element = elementOf(texels, "x", `at${s}_${p} + channel`);
+    const value = isPadding(tile, p) ? "quad(0)" : `select(quad(0), ${element}, ok${s}_${p})`;
     return `var pixel${s}_${p} = ${value};`;
   });
   const multiply = wgsl`
-        ${unroll(4, (u) => `let w${u} = weight[iw + ${u * lanes}];`)}
+        ${unroll(4, (u) => `let w${u} = ${elementOf(texels && vector === 4, "weight", `iw + ${u * lanes}`)};`)}
         ${forEachPixel(tile, (s, lane, p, sum) => {
           const products = components.map((u, k) => ` sum${sum} += r.${u} * w${k};`).join("");
           return `{ let r = ${fromLane(lanes)}(pixel${s}_${p}, ${lane}u);${products} }`;
@@ -97,26 +98,25 @@ function store(tile: CorrelationTile): string {
   });
 }
 
-export const correlationSubgroup = memoise((tile: CorrelationTile) => {
-  const { lanes, width, strips, taps, vector, rowPadding } = tile;
+export const correlationSubgroup = memoise((tile: CorrelationTile & Reading) => {
+  const { lanes, width, strips, taps, vector, rowPadding, texels } = tile;
   const element = vector === 4 ? "quad" : "pair";
+  const suffix = (rowPadding >= 0 ? "_row" : "") + (texels ? "_texels" : "");
   const loaded = taps === 1 ? width : width + taps - 1;
-  return kernel(
-    `conv2d_subgroup_${[lanes, width, strips, taps, vector].join("_")}${rowPadding >= 0 ? "_row" : ""}`,
-    {
-      read: { x: "quad", weight: element },
-      write: { y: element },
-      params: {
-        ...correlationParams,
-        blocks: "i32", // of channels
-        bands: "i32", // of strips, as many as a subgroup takes
-      },
-      groups: ({ blocks, bands, outStride }) => blocks * bands * outStride * outStride,
-      subgroups: true,
-      workgroupSize: lanes,
-      constants: { lanes, width, strips, taps, vector },
-      declarations: moduloWgsl,
-      body: wgsl`
+  return kernel(`conv2d_subgroup_${[lanes, width, strips, taps, vector].join("_")}${suffix}`, {
+    read: { x: texels ? "texels" : "quad", weight: texels && vector === 4 ? "texels" : element },
+    write: { y: element },
+    params: {
+      ...correlationParams,
+      blocks: "i32", // of channels
+      bands: "i32", // of strips, as many as a subgroup takes
+    },
+    groups: ({ blocks, bands, outStride }) => blocks * bands * outStride * outStride,
+    subgroups: true,
+    workgroupSize: lanes,
+    constants: { lanes, width, strips, taps, vector },
+    declarations: moduloWgsl,
+    body: wgsl`
     let inStride = params.inStride;
     let depth = params.depth;
     let block = i32(group) % params.blocks;
@@ -150,6 +150,5 @@ export const correlationSubgroup = memoise((tile: CorrelationTile) => {
     }
     let channel = (block * lanes + i32(lane)) * vector;
     ${store(tile)}`,
-    },
-  );
+  });
 });

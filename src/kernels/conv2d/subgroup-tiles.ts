@@ -1,6 +1,11 @@
 /** Tile shapes of the subgroup convolutions: which generated kernel serves which layer. */
 import type { Correlation } from "./correlation.ts";
 
+/** Whether a kernel reads as texels what several of its workgroups read: see `gpu/texels.ts`. */
+export interface Reading {
+  readonly texels: boolean;
+}
+
 /** A lane holds `strips` strips of `width` output pixels, and `vector` channels of each pixel of its subgroup. */
 export interface CorrelationTile {
   readonly lanes: number;
@@ -13,10 +18,9 @@ export interface CorrelationTile {
   readonly rowPadding: number;
 }
 
-/** A lane holds `rows` rows of a strip of `width` output pixels, and `quads` vec4s of channels of each. */
+/** A lane holds `width` output pixels in a row, and `quads` vec4s of channels of each. */
 export interface NarrowTile {
   readonly lanes: number;
-  readonly rows: number;
   readonly width: number;
   /** Kw. */
   readonly taps: number;
@@ -82,13 +86,12 @@ export function chooseCorrelationTile(lanes: number, shape: Correlation): Correl
 
 /** The tile for few channels, where the taps of a row can share what they load and the image fills most of it. */
 export function chooseNarrowTile(lanes: number, shape: Correlation): NarrowTile | undefined {
-  const { ho, wo, channels, kw, inStride, outStride } = shape;
+  const { wo, channels, kw, inStride, outStride } = shape;
   const isShared = inStride === 1 && outStride === 1 && kw > 1 && kw <= 5;
-  const width = 4;
-  if (!isShared || channels > 32 || ho < 2 || wo < 0.75 * roundUp(wo, width)) return undefined;
-  const rows = [4, 3, 2].reduce((best, rows) => (roundUp(ho, rows) < roundUp(ho, best) ? rows : best));
+  const width = roundUp(wo, 8) > roundUp(wo, 4) ? 4 : 8;
+  if (!isShared || channels > 32 || wo < 0.75 * roundUp(wo, width)) return undefined;
   const quads = channels <= 4 ? 1 : channels <= 8 ? 2 : 4;
-  return { lanes, rows, width, taps: kw, quads };
+  return { lanes, width, taps: kw, quads };
 }
 
 interface WeightGradShape {

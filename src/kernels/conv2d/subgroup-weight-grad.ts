@@ -9,9 +9,9 @@
  * neighbours were quiet: 67 GFLOP/s @16, 60 @8, 106 @4, 101 @2. Stores stand in a loop: written out, they're most of the machine code and of the compile time.
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { components, fromLane, memoise, unroll } from "../unroll.ts";
+import { components, elementOf, fromLane, memoise, unroll } from "../unroll.ts";
 import { weightGradParams } from "./shape.ts";
-import type { WeightGradTile } from "./subgroup-tiles.ts";
+import type { Reading, WeightGradTile } from "./subgroup-tiles.ts";
 
 const isPadding = ({ rowPadding, width }: WeightGradTile, column: number) =>
   rowPadding >= 0 && (column < rowPadding || column >= rowPadding + width);
@@ -31,13 +31,14 @@ const locate = (tile: WeightGradTile) =>
   );
 
 /** A lane's (pixel, vec4 of Co) pairs of dy, and its pixels of x. */
-function load(tile: WeightGradTile, loaded: number): string {
-  const { team, channels, width, rows, taps, rowPadding } = tile;
+function load(tile: WeightGradTile & Reading, loaded: number): string {
+  const { team, channels, width, rows, taps, rowPadding, texels } = tile;
   const quads = channels / 4;
   const gradients = (r: number) =>
     unroll(Math.ceil((width * quads) / team), (k) => {
       const pair = `(place + ${k * team})`;
-      return wgsl`let dy${r}_${k} = select(quad(0), dy[start${r} + (ox + ${pair} / ${quads}) * outputs + ${pair} % ${quads}],
+      const at = `start${r} + (ox + ${pair} / ${quads}) * outputs + ${pair} % ${quads}`;
+      return wgsl`let dy${r}_${k} = select(quad(0), ${elementOf(texels, "dy", at)},
           some${r} & (ox + ${pair} / ${quads} < params.wo));`;
     });
   const column = (p: number) => {
@@ -48,8 +49,9 @@ function load(tile: WeightGradTile, loaded: number): string {
     unroll(loaded, (p) => {
       if (isPadding(tile, p)) return "";
       const inside = rowPadding >= 0 ? "" : ` & (ix${r}_${p} >= 0) & (ix${r}_${p} < endX)`;
+      const at = `line${r} + clamp(ix${r}_${p}, 0, params.wi - 1) * inputs`;
       return wgsl`let ix${r}_${p} = ${column(p)};
-        let x${r}_${p} = select(quad(0), x[line${r} + clamp(ix${r}_${p}, 0, params.wi - 1) * inputs], inside${r}${inside});`;
+        let x${r}_${p} = select(quad(0), ${elementOf(texels, "x", at)}, inside${r}${inside});`;
     });
   return unroll(rows, (r) => `${gradients(r)}\n${pixels(r)}`);
 }
@@ -89,13 +91,15 @@ function store({ channels, taps }: WeightGradTile): string {
     }`;
 }
 
-export const weightGradSubgroup = memoise((tile: WeightGradTile) => {
-  const { lanes, team, channels, width, rows, taps, rowPadding } = tile;
+export const weightGradSubgroup = memoise((tile: WeightGradTile & Reading) => {
+  const { lanes, team, channels, width, rows, taps, rowPadding, texels } = tile;
+  const element = texels ? "texels" : "quad";
   const loaded = taps === 1 ? width : width + taps - 1;
   const teams = lanes / team;
   const name = [lanes, team, channels, width, rows, taps].join("_");
-  return kernel(`conv2d_weight_grad_subgroup_${name}${rowPadding >= 0 ? "_row" : ""}`, {
-    read: { x: "quad", dy: "quad" },
+  const suffix = (rowPadding >= 0 ? "_row" : "") + (texels ? "_texels" : "");
+  return kernel(`conv2d_weight_grad_subgroup_${name}${suffix}`, {
+    read: { x: element, dy: element },
     write: { parts: "quad" },
     params: {
       ...weightGradParams,

@@ -4,6 +4,7 @@
  */
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
+import { suitsTexels } from "../../gpu/texels.ts";
 import { inParts } from "../channel-sum.ts";
 import type { ForwardArguments, InputGradArguments, WeightGradArguments } from "./conv2d.ts";
 import { type CorrelationArguments, forwardAsCorrelation, inputGradAsCorrelation } from "./correlation.ts";
@@ -37,22 +38,25 @@ export function launchInputGradSubgroup(device: Device, args: InputGradArguments
 
 function correlate(device: Device, args: CorrelationArguments): void {
   const { correlation, x, y } = args;
-  const { n, ho, wo, outStride } = correlation;
+  const { n, ho, wo, kh, kw, outStride } = correlation;
   const lanes = device.info.subgroupSize;
   const narrow = chooseNarrowTile(lanes, correlation);
   if (narrow) {
-    const strips = Math.ceil(ho / narrow.rows) * Math.ceil(wo / narrow.width) * n;
+    const strips = ho * Math.ceil(wo / narrow.width) * n;
+    const kernel = correlationNarrow({ ...narrow, texels: suitsTexels(device, x) });
     withPacked(device, args, { lanes: narrow.quads, vector: 4, tapsInside: true }, (weight, blocks) =>
-      correlationNarrow(narrow)(device, { x, weight, y, ...correlation, blocks, strips }),
+      kernel(device, { x, weight, y, ...correlation, blocks, strips }),
     );
     return;
   }
   const tile = chooseCorrelationTile(lanes, correlation);
   const strips = Math.ceil(ho / outStride) * Math.ceil(Math.ceil(wo / outStride) / tile.width) * n;
   const bands = Math.ceil(strips / (lanes * tile.strips));
-  withPacked(device, args, { lanes, vector: tile.vector, tapsInside: tile.taps > 1 }, (weight, blocks) =>
-    correlationSubgroup(tile)(device, { x, weight, y, ...correlation, blocks, bands }),
-  );
+  withPacked(device, args, { lanes, vector: tile.vector, tapsInside: tile.taps > 1 }, (weight, blocks) => {
+    const reads = blocks * kh * (tile.taps > 1 ? 1 : kw);
+    const texels = reads > 2 && suitsTexels(device, x, weight);
+    correlationSubgroup({ ...tile, texels })(device, { x, weight, y, ...correlation, blocks, bands });
+  });
 }
 
 /** Calls `launch` with packed weights and how many blocks of channels they have. */
@@ -102,13 +106,16 @@ export function launchWeightGradSubgroup(
     Math.floor(device.limits.maxStorageBufferBindingSize / (4 * weights)),
   );
   const splits = Math.ceil(Math.max(1, Math.min(wanted, most)) / teams) * teams;
-  const launch = weightGradSubgroup(tile);
+  const readsEnough = columnGroups + kh * outputGroups > 3;
   const sizes = { n, hi: h, wi: w, inputs, ho, wo, outputs, kh, kw, padY, padX, stride };
   const run = (x: BufferView) =>
     withQuads(device, dy, pixels, co, (dy) =>
       intoWeights(device, dweight, shape, (dweight) =>
         inParts(device, dweight, weights, splits, (parts) =>
-          launch(device, { x, dy, parts, ...sizes, columnGroups, outputGroups, splits }),
+          weightGradSubgroup({ ...tile, texels: readsEnough && suitsTexels(device, x, dy) })(device, {
+            ...{ x, dy, parts, ...sizes },
+            ...{ columnGroups, outputGroups, splits },
+          }),
         ),
       ),
     );

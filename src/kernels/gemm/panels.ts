@@ -14,7 +14,8 @@
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { components, fromLane, memoise, unroll } from "../unroll.ts";
+import { suitsTexels } from "../../gpu/texels.ts";
+import { components, cut, elementOf, fromLane, memoise, unroll } from "../unroll.ts";
 
 /**
  * What is multiplied:
@@ -41,24 +42,28 @@ export const wholeRows = (device: Device, quads: number): PanelStrides => ({
 interface Product {
   readonly lanes: number;
   readonly form: ProductForm;
+  /** Whether the factors are read as texels. */
+  readonly texels: boolean;
 }
+
+const read = ({ texels }: Product, factor: "a" | "b", index: string) => elementOf(texels, factor, index);
 
 const loads = {
   /** Each lane the same four columns of rows of its own. */
-  alongRows: (lanes: number) => wgsl`
+  alongRows: (product: Product) => wgsl`
       let atA = firstA + step / lanes * params.panelA + step % lanes;
-      ${unroll(4, (r) => `let a${r} = a[atA + ${r * lanes} * params.rowA];`)}`,
+      ${unroll(4, (r) => `let a${r} = ${read(product, "a", `atA + ${r * product.lanes} * params.rowA`)};`)}`,
   /** Each lane columns of its own of the same four rows. */
-  downColumns: wgsl`
+  downColumns: (product: Product) => wgsl`
       let atA = firstA + step * 4 * params.rowA;
-      ${unroll(4, (u) => `let a${u} = a[atA + ${u} * params.rowA];`)}`,
-  columnsOfB: wgsl`
+      ${unroll(4, (u) => `let a${u} = ${read(product, "a", `atA + ${u} * params.rowA`)};`)}`,
+  columnsOfB: (product: Product) => wgsl`
       let atB = firstB + step * 4 * params.rowB;
-      ${unroll(4, (u) => `let b${u} = b[atB + ${u} * params.rowB];`)}`,
+      ${unroll(4, (u) => `let b${u} = ${read(product, "b", `atB + ${u} * params.rowB`)};`)}`,
   /** Four rows of b a lane, turned in registers. */
-  rowsOfB: wgsl`
+  rowsOfB: (product: Product) => wgsl`
       let atB = firstB + step / lanes * params.panelB + step % lanes;
-      ${unroll(4, (j) => `let row${j} = b[atB + ${j} * params.rowB];`)}
+      ${unroll(4, (j) => `let row${j} = ${read(product, "b", `atB + ${j} * params.rowB`)};`)}
       ${components.map((u, k) => `let b${k} = quad(row0.${u}, row1.${u}, row2.${u}, row3.${u});`).join("\n      ")}`,
 };
 
@@ -78,11 +83,12 @@ function multiply({ lanes, form }: Product): string {
 }
 
 const panelProduct = memoise((product: Product) => {
-  const { lanes, form } = product;
+  const { lanes, form, texels } = product;
   const alongA = form !== "columns_columns";
   const alongB = form === "rows_rows";
-  return kernel(`gemm_panels_${form}_${lanes}`, {
-    read: { a: "quad", b: "quad" },
+  const element = texels ? "texels" : "quad";
+  return kernel(`gemm_panels_${form}_${lanes}${texels ? "_texels" : ""}`, {
+    read: { a: element, b: element },
     write: { y: "quad" },
     params: {
       ...{ rowA: "i32", panelA: "i32", pointA: "i32" },
@@ -108,8 +114,9 @@ const panelProduct = memoise((product: Product) => {
     ${unroll(4 * lanes, (row) => `var sum${row} = quad(0);`)}
     let end = (split + 1) * params.steps / params.splits;
     for (var step = split * params.steps / params.splits; step < end; step++) {
-      ${alongA ? loads.alongRows(lanes) : loads.downColumns}
-      ${alongB ? loads.rowsOfB : loads.columnsOfB}
+      ${(alongA ? loads.alongRows : loads.downColumns)(product)}
+      ${(alongB ? loads.rowsOfB : loads.columnsOfB)(product)}
+      ${cut("params.steps < 0")}
       ${multiply(product)}
     }
     if (panel * lanes + column >= params.quads) { return; }
@@ -138,7 +145,7 @@ export interface PanelProductArguments {
 export function multiplyPanels(device: Device, args: PanelProductArguments): void {
   const { form, a, b, y, strides, rows, quads, steps, points = 1, splits = 1 } = args;
   const lanes = device.info.subgroupSize;
-  panelProduct({ lanes, form })(device, {
+  panelProduct({ lanes, form, texels: suitsTexels(device, a, b) })(device, {
     ...{ a, b, y, rows, quads, steps, points, splits },
     ...{ rowA: strides.a.row, panelA: strides.a.panel, pointA: strides.a.point },
     ...{ rowB: strides.b.row, panelB: strides.b.panel, pointB: strides.b.point },
