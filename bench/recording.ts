@@ -3,7 +3,7 @@
  * `node scripts/run.mjs bench/recording.ts`
  */
 import { createGpu, nn, optim, softmaxCrossEntropy, type Tensor } from "wgrad";
-import { bindGroupEntries, texelsOf } from "../src/gpu/commands.ts";
+import { bindGroupEntries } from "../src/gpu/commands.ts";
 import { type Trace, VirtualBuffer } from "../src/gpu/trace.ts";
 import { reportMemory } from "./memory.ts";
 
@@ -71,8 +71,8 @@ const dispatches = bare.commands.flatMap((command) => {
     const { buffer } = view;
     return { ...view, buffer: buffer instanceof VirtualBuffer && buffer.real ? buffer.real : buffer };
   });
-  const textures = device.texels.holding(texelsOf(command.kernel, views));
-  const entries = bindGroupEntries({ ...command, views }, textures);
+  const resources = device.texels?.place({ ...command, views }, () => {});
+  const entries = bindGroupEntries(resources ?? views, command.uniform);
   const bindGroup = device.raw.createBindGroup({ layout, entries });
   return [{ pipeline: raw, bindGroup, groups: command.groups }];
 });

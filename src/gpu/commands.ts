@@ -8,7 +8,7 @@ import type { BufferView } from "./buffers.ts";
 import type { Errors } from "./errors.ts";
 import type { Origin } from "./origin.ts";
 import type { KernelSource, Pipeline, PipelineCache } from "./pipelines.ts";
-import { copyTexels, TexelPlan, type TexelTexture, type TexelTextures } from "./texels.ts";
+import type { Resource, Texels } from "./texels.ts";
 import type { UniformSlot } from "./uniforms.ts";
 
 /** One launch of a kernel. `views` are in the order of the kernel's bindings. */
@@ -46,9 +46,9 @@ export class CommandStream implements Sink {
   readonly #device: GPUDevice;
   readonly #pipelines: PipelineCache;
   readonly #errors: Errors;
-  readonly #texels: TexelTextures;
+  readonly #texels: () => Texels | undefined;
 
-  constructor(device: GPUDevice, pipelines: PipelineCache, errors: Errors, texels: TexelTextures) {
+  constructor(device: GPUDevice, pipelines: PipelineCache, errors: Errors, texels: () => Texels | undefined) {
     this.#device = device;
     this.#errors = errors;
     this.#pipelines = pipelines;
@@ -112,19 +112,19 @@ export class CommandStream implements Sink {
       this.#sink.dispatch(origin ? { ...command, origin } : command);
       return;
     }
-    const { kernel, views, groups } = command;
-    const pipeline = this.#pipelines.get(kernel);
-    const asTexels = texelsOf(kernel, views);
-    const textures = new TexelPlan(this.#texels.holding(asTexels)).place(asTexels, (view, texture) =>
-      copyTexels(this.#copyEncoder(), view, texture),
-    );
+    const pipeline = this.#pipelines.get(command.kernel);
+    const resources = this.#errors.watch(() => {
+      const texels = this.#texels();
+      texels?.begin([command]);
+      return texels?.place(command, (...copy) => this.#copyEncoder().copyBufferToTexture(...copy));
+    });
     this.#pass ??= this.#open().beginComputePass({
       label: "kernels",
       ...(timestampWrites && { timestampWrites }),
     });
     this.#pass.setPipeline(pipeline.raw);
-    this.#pass.setBindGroup(0, this.#bindGroup(pipeline, command, textures));
-    this.#pass.dispatchWorkgroups(...groups);
+    this.#pass.setBindGroup(0, this.#bindGroup(pipeline, command, resources ?? command.views));
+    this.#pass.dispatchWorkgroups(...command.groups);
     this.#count();
   }
 
@@ -193,17 +193,18 @@ export class CommandStream implements Sink {
     if (this.#pending >= commandsPerSubmit) this.flush();
   }
 
-  #bindGroup({ id, layout }: Pipeline, command: Dispatch, textures: readonly TexelTexture[]): GPUBindGroup {
-    const { kernel, views, uniform } = command;
+  #bindGroup(
+    { id, layout }: Pipeline,
+    { kernel, views, uniform }: Dispatch,
+    resources: readonly Resource[],
+  ): GPUBindGroup {
     let key = `${id}:${uniform?.id ?? ""}`;
-    for (const texture of textures) key += `,${texture.id}`;
-    views.forEach(({ buffer, byteOffset, byteLength }, k) => {
-      if (kernel.access[k] !== "texels") key += `,${buffer.id}+${byteOffset}+${byteLength}`;
-    });
+    for (const { buffer, byteOffset, byteLength } of resources)
+      key += `,${buffer.id}+${byteOffset}+${byteLength}`;
     const known = this.#bindGroups.get(key);
     if (known) return known;
     checkAliases(kernel, views);
-    const entries = bindGroupEntries(command, textures);
+    const entries = bindGroupEntries(resources, uniform);
     const { label } = kernel;
     const bindGroup = this.#errors.watch(() => this.#device.createBindGroup({ label, layout, entries }));
     if (this.#bindGroups.size >= mostBindGroups) this.#bindGroups.clear();
@@ -212,25 +213,24 @@ export class CommandStream implements Sink {
   }
 }
 
-/** The views that a launch reads as texels, in order. */
-export const texelsOf = ({ access }: KernelSource, views: readonly BufferView[]): BufferView[] =>
-  views.filter((_, k) => access[k] === "texels");
-
-/** A launch's bindings: its views in order, then its parameters. @param textures where its texels lie */
+/** A launch's bindings: its views and textures in order, then its parameters. */
 export function bindGroupEntries(
-  { kernel, views, uniform }: Pick<Dispatch, "kernel" | "views" | "uniform">,
-  textures: readonly TexelTexture[],
+  resources: readonly Resource[],
+  uniform: UniformSlot | undefined,
 ): GPUBindGroupEntry[] {
-  const left = [...textures];
-  const entries: GPUBindGroupEntry[] = views.map(({ buffer, byteOffset, byteLength }, binding) => {
-    const texture = kernel.access[binding] === "texels" ? left.shift() : undefined;
-    if (texture) return { binding, resource: texture.view };
-    const size = Math.max(16, Math.ceil(byteLength / 16) * 16);
-    return { binding, resource: { buffer: buffer.raw, offset: byteOffset, size } };
-  });
+  const entries: GPUBindGroupEntry[] = resources.map(
+    ({ buffer, byteOffset, byteLength, texture }, binding) => ({
+      binding,
+      resource: texture ?? {
+        buffer: buffer.raw,
+        offset: byteOffset,
+        size: Math.max(16, Math.ceil(byteLength / 16) * 16),
+      },
+    }),
+  );
   if (uniform) {
     entries.push({
-      binding: views.length,
+      binding: resources.length,
       resource: { buffer: uniform.raw, offset: uniform.offset, size: 256 },
     });
   }

@@ -8,7 +8,7 @@ import { describeFault, FaultWords, faultBytes } from "./faults.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { SharedMemory } from "./shared-memory.ts";
 import { StagingPool } from "./staging.ts";
-import { TexelTextures } from "./texels.ts";
+import { makeTexels, type Texels } from "./texels.ts";
 import { Trace, VirtualBuffer } from "./trace.ts";
 import { UniformCache } from "./uniforms.ts";
 
@@ -25,8 +25,6 @@ export class Device {
   readonly pipelines: PipelineCache;
   readonly stream: CommandStream;
   readonly uniforms: UniformCache;
-  /** Where kernels have the buffers that they read as textures. */
-  readonly texels: TexelTextures;
   /** Where kernels report mistakes that only they can see. */
   readonly faults: FaultWords;
   /** Where recordings have what they need only while they run. */
@@ -34,6 +32,7 @@ export class Device {
   readonly #pool: BufferPool;
   readonly #staging: StagingPool;
   readonly #owned: boolean;
+  #texels: Texels | undefined;
   #destroyed = false;
   #trace: Trace | undefined;
 
@@ -46,8 +45,7 @@ export class Device {
     this.limits = raw.limits;
     this.errors = new Errors(raw, owned);
     this.pipelines = new PipelineCache(raw, this.errors);
-    this.texels = new TexelTextures(raw, this.errors);
-    this.stream = new CommandStream(raw, this.pipelines, this.errors, this.texels);
+    this.stream = new CommandStream(raw, this.pipelines, this.errors, () => this.texels);
     this.uniforms = new UniformCache(raw, this.errors);
     this.#pool = new BufferPool(raw, this.errors);
     this.shared = new SharedMemory(
@@ -69,7 +67,13 @@ export class Device {
 
   get memory(): MemoryUse {
     const { use } = this.#pool;
-    return { ...use, bytes: use.bytes + this.texels.bytes };
+    return { ...use, bytes: use.bytes + (this.#texels?.bytes ?? 0) };
+  }
+
+  /** Where kernels have the buffers that they read as textures, if any does. */
+  get texels(): Texels | undefined {
+    this.#texels ??= makeTexels(this.raw);
+    return this.#texels;
   }
 
   /** @throws MemoryError that names `label` if the adapter has no buffers of `bytes` */
@@ -222,6 +226,7 @@ export class Device {
   trim(): void {
     this.stream.flush();
     this.#pool.trim();
+    this.#texels?.forget();
   }
 
   /** Frees everything. Idempotent; the process can exit. */

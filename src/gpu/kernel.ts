@@ -140,12 +140,11 @@ interface Binding {
 }
 
 function listBindings(spec: Declaration): Binding[] {
-  const list = (elements: Elements | undefined, access: Access) =>
-    Object.entries(elements ?? {}).map(([name, element]) => ({ name, element, access }));
-  const read = list(spec.read, "read").map((binding) =>
-    binding.element === "texels" ? { ...binding, access: "texels" as const } : binding,
-  );
-  return [...read, ...list(spec.write, "write"), ...list(spec.update, "update")];
+  const list = (elements: Elements | undefined, kind: Access) =>
+    Object.entries(elements ?? {}).map(([name, element]): Binding => {
+      return { name, element, access: element === "texels" ? element : kind };
+    });
+  return [...list(spec.read, "read"), ...list(spec.write, "write"), ...list(spec.update, "update")];
 }
 
 function writeSource(

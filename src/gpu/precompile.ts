@@ -5,7 +5,6 @@
  * that's not all, see `first-dispatch.ts`.
  */
 import type { Device } from "./device.ts";
-import { dispatchFirst } from "./first-dispatch.ts";
 import type { KernelSource } from "./pipelines.ts";
 import type { Command } from "./trace.ts";
 
@@ -44,5 +43,7 @@ export async function compileKernels(
       if (!device.info.isSoftware) finished(kernel);
     }),
   );
-  if (device.info.isSoftware) await dispatchFirst(device, [...kernels.values()], finished);
+  if (!device.info.isSoftware) return;
+  const { dispatchFirst } = await import("./first-dispatch.ts"); // a GPU doesn't need it
+  await dispatchFirst(device, [...kernels.values()], finished);
 }

@@ -7,10 +7,9 @@
  */
 import { waitQuietly } from "#host";
 import type { BufferView, GpuBuffer } from "./buffers.ts";
-import { bindGroupEntries, checkAliases, type Sink, texelsOf } from "./commands.ts";
+import { bindGroupEntries, checkAliases, type Sink } from "./commands.ts";
 import type { Device } from "./device.ts";
 import { type Lifetime, peakBytes, planMemory, total } from "./memory-plan.ts";
-import { copyTexels, TexelPlan } from "./texels.ts";
 import { type Command, type Trace, VirtualBuffer, viewsOf } from "./trace.ts";
 
 /** What a recording's own memory takes: memory from before the trace isn't counted. */
@@ -62,7 +61,10 @@ export class Recording {
     });
     device.settle(trace);
     this.memory = describeMemory(uses, plan.sizes);
-    this.#steps = device.errors.watch(() => prepareAll(device, commands));
+    this.#steps = device.errors.watch(() => {
+      device.texels?.begin(commands.filter((command) => command.kind === "dispatch"));
+      return commands.map((command) => prepare(device, command));
+    });
     this.#pinned = new Set(
       commands.flatMap(viewsOf).flatMap(({ buffer }) => {
         const real = buffer instanceof VirtualBuffer ? buffer.real : buffer;
@@ -233,26 +235,18 @@ function giveTo(sink: Sink, command: Command): void {
   else sink.clear(placed(command.target));
 }
 
-function prepareAll(device: Device, commands: readonly Command[]): Step[] {
-  const asTexels = commands.flatMap((command) =>
-    command.kind === "dispatch" ? texelsOf(command.kernel, command.views) : [],
-  );
-  const texels = new TexelPlan(device.texels.holding(asTexels));
-  return commands.map((command) => prepare(device, command, texels));
-}
-
-function prepare(device: Device, command: Command, texels: TexelPlan): Step {
+function prepare(device: Device, command: Command): Step {
   if (command.kind === "clear") {
     const { buffer, byteOffset, byteLength } = locate(command.target);
     const { raw } = buffer;
-    texels.wrote(locate(command.target));
+    device.texels?.wrote(locate(command.target));
     return (target) => target.encoder().clearBuffer(raw, byteOffset, Math.ceil(byteLength / 4) * 4);
   }
   if (command.kind === "copy") {
     const [source, to] = [locate(command.source), locate(command.target)];
     const [from, into] = [source.buffer.raw, to.buffer.raw];
     const bytes = Math.ceil(source.byteLength / 4) * 4;
-    texels.wrote(to);
+    device.texels?.wrote(to);
     return (target) =>
       target.encoder().copyBufferToBuffer(from, source.byteOffset, into, to.byteOffset, bytes);
   }
@@ -261,13 +255,10 @@ function prepare(device: Device, command: Command, texels: TexelPlan): Step {
   checkAliases(kernel, views);
   const { raw, layout } = device.pipelines.get(kernel);
   const copies: Step[] = [];
-  const textures = texels.place(texelsOf(kernel, views), (view, texture) =>
-    copies.push((target) => copyTexels(target.encoder(), view, texture)),
+  const resources = device.texels?.place({ kernel, views }, (...copy) =>
+    copies.push((target) => target.encoder().copyBufferToTexture(...copy)),
   );
-  views.forEach((view, k) => {
-    if (kernel.access[k] === "write" || kernel.access[k] === "update") texels.wrote(view);
-  });
-  const entries = bindGroupEntries({ kernel, views, uniform }, textures);
+  const entries = bindGroupEntries(resources ?? views, uniform);
   const bindGroup = device.raw.createBindGroup({ label: kernel.label, layout, entries });
   const [x, y] = groups;
   return (target) => {

@@ -1,5 +1,6 @@
 /** Loads the kernels that only some devices need, so that a browser with a GPU doesn't load those for software Vulkan. */
 import type { Device } from "../gpu/device.ts";
+import { provideTexels } from "../gpu/texels.ts";
 import { usesSubgroups, usesWinograd } from "./configuration.ts";
 
 type SoftwareKernels = typeof import("./software.ts");
@@ -15,6 +16,7 @@ export async function loadKernels(device: Device): Promise<void> {
 
 export async function loadSoftwareKernels(): Promise<void> {
   software ??= await import("./software.ts");
+  provideTexels(software.TexelTextures);
 }
 
 export async function loadWinogradKernels(): Promise<void> {

@@ -1,4 +1,5 @@
 /** What only software Vulkan uses: a third of the kernels' code. Loaded where a device needs it, see `loading.ts`. */
+export { TexelTextures } from "../gpu/texel-textures.ts";
 export {
   launchForwardSubgroup,
   launchInputGradSubgroup,

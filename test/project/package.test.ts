@@ -220,6 +220,7 @@ test("bundles for browsers without a trace of Node, and loads", async () => {
 const demands = {
   "Winograd's algorithm": "conv2d/winograd/launch.ts",
   "software Vulkan": "kernels/gemm/subgroup.ts",
+  "first dispatches in software": "gpu/first-dispatch.ts",
   "reading CIFAR's files": "data/cifar-source.ts",
   "the training loop": "train/training-run.ts",
   "PyTorch's state dictionaries": "nn/pytorch-state.ts",
@@ -230,7 +231,7 @@ const demands = {
 /** Of which a GPU needs this at once, too. */
 const onGpus = "Winograd's algorithm";
 
-test("takes a browser with a GPU less than 82 kB gzipped with every export, without references and cases", async () => {
+test("takes a browser with a GPU less than 82.2 kB gzipped with every export, without references and cases", async () => {
   const { codes, sources, atOnce, onDemand } = await bundle(`export * from "wgrad";`);
   const sourcesAtOnce = atOnce.flatMap((file) => sources[file] ?? []);
   expect(sourcesAtOnce.filter((file) => file.endsWith("kernels/relu.ts"))).toHaveLength(1);
@@ -246,7 +247,7 @@ test("takes a browser with a GPU less than 82 kB gzipped with every export, with
   const sizes = later.map(([what, size]) => `${kilobytes(size)} for ${what}`);
   console.log(`wgrad for browsers: ${kilobytes(now)} gzipped, and ${sizes.join(", ")}`);
   expect(now).toBeLessThan(77_500);
-  expect(now + (new Map<string, number>(later).get(onGpus) ?? Number.NaN)).toBeLessThan(82_000);
+  expect(now + (new Map<string, number>(later).get(onGpus) ?? Number.NaN)).toBeLessThan(82_200);
   expect(onDemand).toHaveLength(later.length);
 });
 

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { add, type Tensor } from "wgrad";
 import type { BufferView } from "../../src/gpu/buffers.ts";
 import { kernel, wgsl } from "../../src/gpu/kernel.ts";
-import { TexelPlan, type TexelTexture } from "../../src/gpu/texels.ts";
+import type { Access } from "../../src/gpu/pipelines.ts";
+import { TexelTextures } from "../../src/gpu/texel-textures.ts";
 import { gpu } from "../support/gpu.ts";
 
 /** y = a + 2 b, the factors read backwards. */
@@ -65,42 +66,44 @@ describe("texels", () => {
   });
 });
 
-describe("the plan of copies", () => {
-  const textures = ["first", "second"] as unknown as TexelTexture[];
+describe("copies", () => {
   const { buffer } = gpu.zeros([1024]);
   const range = (byteOffset: number): BufferView => ({ buffer, byteOffset, byteLength: 256 });
+  const launch = (access: readonly Access[], offsets: readonly number[]) => ({
+    kernel: { label: "some", source: "", uniform: false, access },
+    views: offsets.map(range),
+  });
 
-  function follow(use: (read: (...offsets: number[]) => unknown[], wrote: (offset: number) => void) => void) {
-    const plan = new TexelPlan(textures);
+  /** The offsets that are copied, and where each launch's texels lie. */
+  function follow(launches: readonly ReturnType<typeof launch>[]) {
+    const texels = new TexelTextures(gpu.device.raw);
+    texels.begin(launches);
     const copied: number[] = [];
-    use(
-      (...offsets) => plan.place(offsets.map(range), ({ byteOffset }) => copied.push(byteOffset)),
-      (offset) => plan.wrote(range(offset)),
+    const places = launches.map((each) =>
+      texels
+        .place(each, ({ offset }) => copied.push(offset ?? Number.NaN))
+        .map(({ buffer, byteOffset, texture }) => (texture ? buffer.id : byteOffset)),
     );
-    return copied;
+    return { copied, places };
   }
 
-  it("copies once what two launches read", () => {
-    expect(
-      follow((read) => {
-        expect(read(0, 256)).toEqual(["first", "second"]);
-        expect(read(512, 0)).toEqual(["second", "first"]);
-      }),
-    ).toEqual([0, 256, 512]);
+  it("are shared by two launches", () => {
+    const both = launch(["texels", "texels"], [0, 256]);
+    const { copied, places } = follow([both, launch(["texels", "texels"], [512, 0])]);
+    expect(copied).toEqual([0, 256, 512]);
+    expect(places[1]).toEqual([places[0]?.[1], places[0]?.[0]]);
   });
 
-  it("copies again what was written in between, and nothing else", () => {
-    expect(
-      follow((read, wrote) => {
-        read(0, 512);
-        wrote(256);
-        wrote(640);
-        read(0, 512);
-      }),
-    ).toEqual([0, 512, 512]);
+  it("are made again of what was written in between, and of nothing else", () => {
+    const read = launch(["texels", "texels"], [0, 512]);
+    const write = launch(["write", "update", "read"], [256, 640, 0]);
+    const { copied, places } = follow([read, write, read]);
+    expect(copied).toEqual([0, 512, 512]);
+    expect(places[1]).toEqual([256, 640, 0]);
   });
 
-  it("refuses a kernel that reads more", () => {
-    expect(() => follow((read) => read(0, 256, 512))).toThrow(/more than 2 buffers as texels/);
+  it("are refused where a kernel reads more than there are textures", () => {
+    const three = launch(["texels", "texels", "texels"], [0, 256, 512]);
+    expect(() => follow([three])).toThrow("[some] reads more than two buffers as texels");
   });
 });

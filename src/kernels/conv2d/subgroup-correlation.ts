@@ -11,7 +11,8 @@
  * 70 to 78 @4. Rejected in the prototype: the taps of a row unrolled (slower: the loop's code doesn't fit).
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { components, elementOf, fromLane, memoise, unroll } from "../unroll.ts";
+import { fromLane } from "../subgroups.ts";
+import { components, elementOf, memoise, unroll } from "../unroll.ts";
 import { correlationParams, moduloWgsl, strideClass } from "./correlation.ts";
 import type { CorrelationTile, Reading } from "./subgroup-tiles.ts";
 

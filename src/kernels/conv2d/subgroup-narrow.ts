@@ -11,7 +11,8 @@
  * in a loop, the best from buffers, 17.3, and 18.0 there. `subgroup-correlation.ts` took 1.3 times as long as that.
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { components, cut, elementOf, fromLane, memoise, unroll } from "../unroll.ts";
+import { cut, fromLane } from "../subgroups.ts";
+import { components, elementOf, memoise, unroll } from "../unroll.ts";
 import { correlationParams } from "./correlation.ts";
 import type { NarrowTile, Reading } from "./subgroup-tiles.ts";
 

@@ -9,7 +9,8 @@
  * neighbours were quiet: 67 GFLOP/s @16, 60 @8, 106 @4, 101 @2. Stores stand in a loop: written out, they're most of the machine code and of the compile time.
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { components, elementOf, fromLane, memoise, unroll } from "../unroll.ts";
+import { fromLane } from "../subgroups.ts";
+import { components, elementOf, memoise, unroll } from "../unroll.ts";
 import { weightGradParams } from "./shape.ts";
 import type { Reading, WeightGradTile } from "./subgroup-tiles.ts";
 

@@ -4,7 +4,7 @@
  */
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
-import { suitsTexels } from "../../gpu/texels.ts";
+import { suitsTexels } from "../../gpu/texel-textures.ts";
 import { inParts } from "../channel-sum.ts";
 import type { ForwardArguments, InputGradArguments, WeightGradArguments } from "./conv2d.ts";
 import { type CorrelationArguments, forwardAsCorrelation, inputGradAsCorrelation } from "./correlation.ts";

@@ -14,8 +14,9 @@
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { suitsTexels } from "../../gpu/texels.ts";
-import { components, cut, elementOf, fromLane, memoise, unroll } from "../unroll.ts";
+import { suitsTexels } from "../../gpu/texel-textures.ts";
+import { cut, fromLane } from "../subgroups.ts";
+import { components, elementOf, memoise, unroll } from "../unroll.ts";
 
 /**
  * What is multiplied:

@@ -14,7 +14,8 @@
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { inParts } from "../channel-sum.ts";
-import { components, fromLane, memoise, unroll } from "../unroll.ts";
+import { fromLane } from "../subgroups.ts";
+import { components, memoise, unroll } from "../unroll.ts";
 import type { GemmArguments } from "./gemm.ts";
 import { packColumns, packRows } from "./pack.ts";
 import { multiplyPanels, type ProductForm, wholeRows } from "./panels.ts";

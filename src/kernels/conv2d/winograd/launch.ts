@@ -143,7 +143,9 @@ function toWeightGrad(
 
 function makeInput(device: Device, part: Part, x: BufferView, points: BufferView): void {
   const { plan } = part;
-  transformInput(plan.transform)(device, { image: imagesOf(x, part, "input"), points, ...plan.input });
+  const image = imagesOf(x, part, "input");
+  const texels = plan.layout.suitsTexels(device, image);
+  transformInput({ ...plan.transform, texels })(device, { image, points, ...plan.input });
 }
 
 function makeFilter(device: Device, plan: WinogradPlan, weight: BufferView, points: BufferView): void {

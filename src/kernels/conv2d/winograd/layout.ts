@@ -17,6 +17,8 @@ export interface Layout {
   readonly lanes?: number;
   /** Channels of an element: 4 are a vec4. */
   readonly channels: 1 | 4;
+  /** Whether an image is better read as texels. */
+  suitsTexels(device: Device, image: BufferView): boolean;
   /** Encodes the product of every point's matrices. Sums over tiles come in the plan's splits, one after the other. */
   multiply(device: Device, product: PointProduct): void;
 }

@@ -1,5 +1,6 @@
 /** Winograd's matrices in panels, for software Vulkan: see `gemm/panels.ts`. */
 import type { Device } from "../../../gpu/device.ts";
+import { suitsTexels } from "../../../gpu/texel-textures.ts";
 import { multiplyPanels } from "../../gemm/panels.ts";
 import { memoise } from "../../unroll.ts";
 import type { Layout, PointProduct } from "./layout.ts";
@@ -8,6 +9,7 @@ const layoutOf = memoise(
   (lanes: number): Layout => ({
     lanes,
     channels: 4,
+    suitsTexels,
     multiply: (device, product) => multiply(device, lanes, product),
   }),
 );

@@ -4,6 +4,7 @@ import type { Layout } from "./layout.ts";
 
 export const rowsLayout: Layout = {
   channels: 1,
+  suitsTexels: () => false,
   multiply(device, { plan, form, views: [a, b, y], matrices: [ofA, , ofY] }) {
     const transposeA = form === "columns_columns";
     launchGemmTiled(device, {
