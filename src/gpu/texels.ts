@@ -6,8 +6,8 @@
 import type { BufferView } from "./buffers.ts";
 import type { KernelSource } from "./pipelines.ts";
 
-/** Texels of a row: the width that every device has. */
-export const texelsOfRow = 8192;
+/** Texels of a row: few, so that most tensors are whole rows, and one copy. */
+export const texelsOfRow = 1024;
 export const texelFormat = "rgba32float";
 
 /** The layout of a binding. */
