@@ -9,7 +9,7 @@
  * neighbours were quiet: 67 GFLOP/s @16, 60 @8, 106 @4, 101 @2. Stores stand in a loop: written out, they're most of the machine code and of the compile time.
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
-import { fromLane } from "../subgroups.ts";
+import { cut, fromLane } from "../subgroups.ts";
 import { components, elementOf, memoise, unroll } from "../unroll.ts";
 import { weightGradParams } from "./shape.ts";
 import type { Reading, WeightGradTile } from "./subgroup-tiles.ts";
@@ -143,6 +143,7 @@ export const weightGradSubgroup = memoise((tile: WeightGradTile & Reading) => {
       ${locate(tile)}
       ${rowPadding >= 0 ? "{ const ox = 0;" : "for (var ox = 0; ox < params.wo; ox += width) {"}
       ${load(tile, loaded)}
+      ${cut("params.kh < 0")}
       ${accumulate(tile)}
       }
     }

@@ -54,7 +54,7 @@ function correlate(device: Device, args: CorrelationArguments): void {
   const bands = Math.ceil(strips / (lanes * tile.strips));
   withPacked(device, args, { lanes, vector: tile.vector, tapsInside: tile.taps > 1 }, (weight, blocks) => {
     const reads = blocks * kh * (tile.taps > 1 ? 1 : kw);
-    const texels = reads > 2 && suitsTexels(device, x, weight);
+    const texels = reads > 1 && suitsTexels(device, x, weight);
     correlationSubgroup({ ...tile, texels })(device, { x, weight, y, ...correlation, blocks, bands });
   });
 }
