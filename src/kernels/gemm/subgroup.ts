@@ -13,9 +13,10 @@
  */
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
+import { suitsTexels } from "../../gpu/texel-textures.ts";
 import { inParts } from "../channel-sum.ts";
-import { fromLane } from "../subgroups.ts";
-import { components, memoise, unroll } from "../unroll.ts";
+import { cut, fromLane } from "../subgroups.ts";
+import { components, elementOf, memoise, unroll } from "../unroll.ts";
 import type { GemmArguments } from "./gemm.ts";
 import { packColumns, packRows } from "./pack.ts";
 import { multiplyPanels, type ProductForm, wholeRows } from "./panels.ts";
@@ -28,14 +29,16 @@ interface GemmTile {
   readonly lanes: number;
   /** N is a multiple of 4: y is stored as vec4s. */
   readonly quads: boolean;
+  /** Whether the packed factors are read as texels. */
+  readonly texels: boolean;
 }
 
 const storeQuads = wgsl`y[at / 4] = sum;`;
 const storeScalars = wgsl`for (var u = 0; u < min(4, params.n - column); u++) { y[at + u] = sum[u]; }`;
 
-export const gemmSubgroup = memoise(({ lanes, quads }: GemmTile) =>
-  kernel(`gemm_subgroup_${lanes}${quads ? "_quads" : ""}`, {
-    read: { a: "quad", b: "quad" },
+export const gemmSubgroup = memoise(({ lanes, quads, texels }: GemmTile) =>
+  kernel(`gemm_subgroup_${lanes}${quads ? "_quads" : ""}${texels ? "_texels" : ""}`, {
+    read: texels ? { a: "texels", b: "texels" } : { a: "quad", b: "quad" },
     write: { y: quads ? "quad" : "scalar" },
     params: { m: "i32", n: "i32", quarters: "i32", share: "i32", rows: "i32", blocks: "i32", splits: "i32" }, // quarters: steps of four k; share: those of a part
     groups: ({ rows, blocks, splits }) => (rows / tileRows) * blocks * splits,
@@ -54,8 +57,9 @@ export const gemmSubgroup = memoise(({ lanes, quads }: GemmTile) =>
     var ib = (block * params.quarters + first) * 4 * lanes + i32(lane);
     ${unroll(tileRows, (row) => `var sum${row} = quad(0);`)}
     for (var step = first; step < end; step++) {
-    ${unroll(tileRows / lanes, (r) => `let a${r} = a[ia + ${r * lanes}];`)}
-    ${unroll(4, (u) => `let b${u} = b[ib + ${u * lanes}];`)}
+    ${unroll(tileRows / lanes, (r) => `let a${r} = ${elementOf(texels, "a", `ia + ${r * lanes}`)};`)}
+    ${unroll(4, (u) => `let b${u} = ${elementOf(texels, "b", `ib + ${u * lanes}`)};`)}
+    ${cut("params.n < 0")}
     ${unroll(
       tileRows,
       (row) =>
@@ -139,7 +143,7 @@ function launchPacked(device: Device, args: GemmArguments, splits: number): void
   const strides = { columnStride: bColumn, stepStride: bStep };
   packColumns(device, { b, packed: packedB, count: countB, n, k, steps, lanes, ...strides });
 
-  gemmSubgroup({ lanes, quads: n % 4 === 0 })(device, {
+  gemmSubgroup({ lanes, quads: n % 4 === 0, texels: suitsTexels(device, packedA, packedB) })(device, {
     a: packedA,
     b: packedB,
     y,
