@@ -6,10 +6,11 @@
  * it loads close together in either order: along the rows of a panel, or down them.
  * The tile and its inner loop are those of `subgroup.ts`; nothing is packed.
  *
- * GFLOP/s in Winograd's algorithm for VGG's layers at batch 32 (CPU time, 8 lanes; the machine's arithmetic would allow 96): 45 to 60. 42 % of the time goes into
- * loads. Rejected: 64 rows (no gain: 42 KB of code; at 26 KB it's decoding that limits already), eight steps in place of four (46 to 51), b in workgroup memory
- * for four or sixteen tiles (2 %, 8 %), panels of four lanes for 16 columns, other rows for each quad (16->16@32 at batch 64 18.6 ms in place of the direct
- * kernels' 21.1), subgroups of 16 lanes (51 to 65), whole rows or whole columns one after the other (35 to 43 for the filter gradient).
+ * Products of Winograd's algorithm on lavapipe, 8 lanes, CPU ms from buffers and from texels, copies not counted: 36 of 1024x32x32 9.5 and 6.8, 256x64x64 8.1 and 5.5, 64x128x128 7.4
+ * and 4.8 (the filter gradient's 6.9 and 3.9, 6.6 and 4.1, 7.7 and 4.9). With copies, a VGG step of quarter width takes 0.84 times as long; if only what is read four times is copied, 0.88.
+ * Rejected, with texels: 16, 24, 48 and 64 rows (0.90, 0.97, 0.83 and 1.05 times as fast), eight steps in place of four (0.9 to 1.1), stores in a loop (0.97). From buffers, where loads were
+ * 42 % of the time: b in workgroup memory for four or sixteen tiles (2 %, 8 %), panels of four lanes for 16 columns, other rows for each quad (16->16@32 at batch 64 18.6 ms
+ * in place of the direct kernels' 21.1), subgroups of 16 lanes (51 to 65 GFLOP/s for 45 to 60), whole rows or whole columns one after the other (35 to 43 for the filter gradient).
  */
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
