@@ -113,11 +113,7 @@ export class CommandStream implements Sink {
       return;
     }
     const pipeline = this.#pipelines.get(command.kernel);
-    const resources = this.#errors.watch(() => {
-      const texels = this.#texels();
-      texels?.begin([command]);
-      return texels?.place(command, (...copy) => this.#copyEncoder().copyBufferToTexture(...copy));
-    });
+    const resources = command.kernel.access.includes("texels") ? this.#place(command) : undefined;
     this.#pass ??= this.#open().beginComputePass({
       label: "kernels",
       ...(timestampWrites && { timestampWrites }),
@@ -126,6 +122,14 @@ export class CommandStream implements Sink {
     this.#pass.setBindGroup(0, this.#bindGroup(pipeline, command, resources ?? command.views));
     this.#pass.dispatchWorkgroups(...command.groups);
     this.#count();
+  }
+
+  #place(command: Dispatch): readonly Resource[] | undefined {
+    return this.#errors.watch(() => {
+      const texels = this.#texels();
+      texels?.begin([command]);
+      return texels?.place(command, (...copy) => this.#copyEncoder().copyBufferToTexture(...copy));
+    });
   }
 
   /** Copies the bytes of `source` to the start of `target`. */

@@ -72,7 +72,7 @@ export class Device {
 
   /** Where kernels have the buffers that they read as textures, if any does. */
   get texels(): Texels | undefined {
-    this.#texels ??= makeTexels(this.raw);
+    this.#texels ??= makeTexels(this.raw, () => this.stream.flush());
     return this.#texels;
   }
 
@@ -233,8 +233,7 @@ export class Device {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    this.stream.flush();
-    this.#pool.trim();
+    this.trim();
     if (this.#owned) this.raw.destroy();
   }
 

@@ -43,6 +43,7 @@ export class Recording {
   readonly #steps: readonly Step[];
   readonly #borrowed: readonly GpuBuffer[];
   readonly #pinned: ReadonlySet<GpuBuffer>;
+  readonly #giveTexelsBack: (() => void) | undefined;
   /** Short ones, to be measured. */
   readonly #pieces: readonly Section[];
   #sections: readonly Section[];
@@ -64,10 +65,12 @@ export class Recording {
     });
     device.settle(trace);
     this.memory = describeMemory(uses, plan.sizes);
+    const launches = commands.filter((command) => command.kind === "dispatch");
     this.#steps = device.errors.watch(() => {
-      device.texels?.begin(commands.filter((command) => command.kind === "dispatch"));
+      device.texels?.begin(launches);
       return commands.map((command) => prepare(device, command));
     });
+    this.#giveTexelsBack = device.texels?.hold(launches);
     this.#pinned = new Set(
       commands.flatMap(viewsOf).flatMap(({ buffer }) => {
         const real = buffer instanceof VirtualBuffer ? buffer.real : buffer;
@@ -140,6 +143,7 @@ export class Recording {
     if (this.#released) return;
     this.#released = true;
     this.#device.shared.giveBack(this.#borrowed);
+    this.#giveTexelsBack?.();
     for (const buffer of this.#pinned) this.#device.unpin(buffer);
   }
 

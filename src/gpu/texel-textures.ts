@@ -21,8 +21,8 @@ const texelBytes = 16;
 const rowBytes = texelsOfRow * texelBytes;
 /** As many rows as every device's textures have. */
 const mostBytes = 8192 * rowBytes;
-/** Below that, giving the commands for a copy takes as long as it saves: 14 us. */
-const leastBytes = 2 ** 18;
+/** Giving the commands for a copy takes 14 us, which less never saves. Larger small launches don't gain either, but need no kernels of their own. */
+const leastBytes = 2 ** 15;
 
 /** Whether the adapter reads these faster as texels than from their buffers; it's for the caller to know that they're read often. */
 export function suitsTexels({ info }: { readonly info: GpuInfo }, ...views: readonly BufferView[]): boolean {
@@ -43,44 +43,81 @@ interface Held {
 
 const isTexels = ({ kernel }: Launch, binding: number) => kernel.access[binding] === "texels";
 
+/** Rows of the largest that a launch reads. */
+const rowsOf = (launch: Launch) =>
+  Math.max(
+    0,
+    ...launch.views.map(({ byteLength }, k) => (isTexels(launch, k) ? Math.ceil(byteLength / rowBytes) : 0)),
+  );
+
+/** Textures that were made together, for all launches that don't need larger ones. */
+interface Generation {
+  readonly held: readonly Held[];
+  readonly rows: number;
+  /** How many recordings bind them. */
+  users: number;
+}
+
 /**
  * The textures of a device: as many as a kernel reads, as large as the largest that was read so far. Launches run in order, so all share them, and two launches in a row that read the
- * same share the copy.
+ * same share the copy. Where larger ones are needed, smaller ones are freed with the last recording that binds them: left to the garbage collector they'd pile up, since the bind
+ * groups that the command stream keeps refer to them.
  */
 export class TexelTextures implements Texels {
-  #held: readonly Held[] = [];
-  #rows = 0;
+  #current: Generation | undefined;
+  readonly #generations = new Set<Generation>();
   #made = 0;
   readonly #device: GPUDevice;
+  readonly #flush: () => void;
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, flush: () => void) {
     this.#device = device;
+    this.#flush = flush;
   }
 
   get bytes(): number {
-    return this.#held.length * this.#rows * rowBytes;
+    return [...this.#generations].reduce((sum, { held, rows }) => sum + held.length * rows * rowBytes, 0);
   }
 
-  /** Smaller textures from before live as long as somebody refers to them. */
+  get #held(): readonly Held[] {
+    return this.#current?.held ?? [];
+  }
+
   begin(launches: readonly Launch[]): void {
-    const rows = launches.flatMap((launch) =>
-      launch.views.map(({ byteLength }, k) => (isTexels(launch, k) ? Math.ceil(byteLength / rowBytes) : 0)),
-    );
-    const most = Math.max(this.#rows, ...rows);
-    const isLarger = most > this.#rows;
-    this.#rows = most;
-    this.#held = isLarger ? [0, 1].map(() => this.#create()) : this.#held;
+    const rows = Math.max(0, ...launches.map(rowsOf));
+    if (rows > (this.#current?.rows ?? 0)) {
+      this.forget();
+      this.#current = { held: [0, 1].map(() => this.#create(rows)), rows, users: 0 };
+      this.#generations.add(this.#current);
+    }
     for (const held of this.#held) held.what = undefined;
   }
 
-  #create(): Held {
+  hold(launches: readonly Launch[]): () => void {
+    const generation = launches.some((launch) => rowsOf(launch) > 0) ? this.#current : undefined;
+    if (!generation) return () => {};
+    generation.users += 1;
+    return () => {
+      generation.users -= 1;
+      if (generation !== this.#current) this.#free(generation);
+    };
+  }
+
+  #create(rows: number): Held {
     const texture = this.#device.createTexture({
       label: "texels",
-      size: [texelsOfRow, this.#rows],
+      size: [texelsOfRow, rows],
       format: texelFormat,
       usage: TextureUsage.copyDestination | TextureUsage.storage,
     });
     return { texture, view: texture.createView(), id: `texels${++this.#made}`, what: undefined };
+  }
+
+  #free(generation: Generation): void {
+    if (generation.users > 0) return;
+    this.#flush();
+    for (const { texture } of generation.held) texture.destroy();
+    this.#generations.delete(generation);
   }
 
   place(launch: Launch, copy: TexelCopy): Resource[] {
@@ -109,8 +146,8 @@ export class TexelTextures implements Texels {
   }
 
   forget(): void {
-    this.#held = [];
-    this.#rows = 0;
+    if (this.#current) this.#free(this.#current);
+    this.#current = undefined;
   }
 
   wrote(view: BufferView): void {

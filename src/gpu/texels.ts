@@ -42,15 +42,17 @@ export interface Texels {
   readonly bytes: number;
   /** Makes room for these launches, before the first of them. */
   begin(launches: readonly Launch[]): void;
+  /** Keeps what these launches bind, which are given again. @returns what is called when they won't be given any more */
+  hold(launches: readonly Launch[]): () => void;
   /** What the next launch binds; `copy` is called for texels that aren't in a texture yet. */
   place(launch: Launch, copy: TexelCopy): readonly Resource[];
   /** What lies there has changed. */
   wrote(view: BufferView): void;
-  /** Leaves the textures to those who still refer to them. */
+  /** Frees the textures, or leaves them to the recordings that hold them. */
   forget(): void;
 }
 
-type Maker = new (device: GPUDevice) => Texels;
+type Maker = new (device: GPUDevice, flush: () => void) => Texels;
 let maker: Maker | undefined;
 
 /** Loads how it's done, for all devices. */
@@ -58,5 +60,6 @@ export function provideTexels(textures: Maker): void {
   maker = textures;
 }
 
-/** A device's texels; nothing where no kernel reads any. */
-export const makeTexels = (device: GPUDevice): Texels | undefined => maker && new maker(device);
+/** A device's texels; nothing where no kernel reads any. @param flush submits what may refer to a texture that is to be freed */
+export const makeTexels = (device: GPUDevice, flush: () => void): Texels | undefined =>
+  maker && new maker(device, flush);

@@ -1,5 +1,5 @@
 /** Buffers that kernels read as textures: every element, and what changed since. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { add, type Tensor } from "wgrad";
 import type { BufferView } from "../../src/gpu/buffers.ts";
 import { kernel, wgsl } from "../../src/gpu/kernel.ts";
@@ -16,6 +16,16 @@ const combine = kernel("combine_texels", {
     if (i >= params.n) { return; }
     let at = i32(params.n - 1u - i);
     y[i] = a_at(at) + 2.0 * b_at(at);`,
+});
+
+/** y = x, read from its buffer. */
+const copyQuads = kernel("copy_quads", {
+  read: { x: "quad" },
+  write: { y: "quad" },
+  params: { n: "u32" },
+  body: wgsl`
+    if (i >= params.n) { return; }
+    y[i] = x[i];`,
 });
 
 function combined(a: BufferView, b: BufferView, quads: number): Tensor {
@@ -66,6 +76,97 @@ describe("texels", () => {
   });
 });
 
+describe("textures", () => {
+  const { buffer } = gpu.zeros([2 ** 16]);
+  /** A launch that reads so many rows of 16 KB. */
+  const read = (rows: number) => ({
+    kernel: { label: "some", source: "", uniform: false, access: ["texels"] as const },
+    views: [{ buffer, byteOffset: 0, byteLength: rows * 2 ** 14 }],
+  });
+
+  /** Textures, and how often those were freed that a launch of so many rows has. */
+  function make() {
+    const flush = vi.fn();
+    const texels = new TexelTextures(gpu.device.raw, flush);
+    const freed = (rows: number) => {
+      let texture: GPUTexture | undefined;
+      texels.begin([read(rows)]);
+      texels.place(read(rows), (_, target) => {
+        ({ texture } = target);
+      });
+      if (!texture) throw new Error("nothing was copied");
+      return vi.spyOn(texture, "destroy");
+    };
+    return { texels, flush, freed };
+  }
+
+  it("are freed where larger ones take their place, after what refers to them was submitted", () => {
+    const { texels, flush, freed } = make();
+    const small = freed(1);
+    expect(texels.bytes).toBe(2 * 2 ** 14);
+    freed(1);
+    expect(small).not.toHaveBeenCalled();
+    freed(4);
+    expect(small).toHaveBeenCalledOnce();
+    expect(flush.mock.invocationCallOrder[0]).toBeLessThan(small.mock.invocationCallOrder[0] ?? 0);
+    expect(texels.bytes).toBe(8 * 2 ** 14);
+  });
+
+  it("stay, and are counted, as long as a recording binds them", () => {
+    const { texels, freed } = make();
+    const small = freed(1);
+    const ends = [texels.hold([read(1)]), texels.hold([read(1)])];
+    const large = freed(4);
+    ends[0]?.();
+    expect(small).not.toHaveBeenCalled();
+    expect(texels.bytes).toBe(10 * 2 ** 14);
+    ends[1]?.();
+    expect(small).toHaveBeenCalledOnce();
+    expect(large).not.toHaveBeenCalled();
+    expect(texels.bytes).toBe(8 * 2 ** 14);
+  });
+
+  it("are freed by trim, and not held by a recording that reads none", () => {
+    const { texels, freed } = make();
+    const texture = freed(1);
+    texels.hold([]);
+    texels.forget();
+    expect(texture).toHaveBeenCalledOnce();
+    expect(texels.bytes).toBe(0);
+  });
+
+  it("are there for replays after larger ones and a trim", async () => {
+    gpu.device.trim();
+    const replay = gpu.record((x: Tensor) => combined(x, x, 16));
+    const x = ramp(16, 3);
+    const large = ramp(4000, 1);
+    for (let k = 0; k < 3; k++) {
+      expect(await replay(gpu.tensor(x)).data()).toEqual(expected(x, x));
+      const y = [ramp(1025, k), large].map((each) =>
+        combined(gpu.tensor(each), gpu.tensor(each), each.length / 4),
+      );
+      expect(await y[0]?.data()).toEqual(expected(ramp(1025, k), ramp(1025, k)));
+      expect(await y[1]?.data()).toEqual(expected(large, large));
+      gpu.device.trim();
+    }
+    const { bytes } = gpu.device.memory;
+    replay.release();
+    expect(gpu.device.memory.bytes).toBeLessThan(bytes);
+  });
+
+  it("cost a launch that reads none no error scopes", () => {
+    const { device } = gpu;
+    const [x, y] = [gpu.zeros([64]), gpu.zeros([64])];
+    const launch = () => copyQuads(device, { x, y, n: 16 });
+    launch();
+    device.stream.flush();
+    const scopes = vi.spyOn(device.errors, "watch");
+    launch();
+    expect(scopes).not.toHaveBeenCalled();
+    scopes.mockRestore();
+  });
+});
+
 describe("copies", () => {
   const { buffer } = gpu.zeros([1024]);
   const range = (byteOffset: number): BufferView => ({ buffer, byteOffset, byteLength: 256 });
@@ -76,7 +177,7 @@ describe("copies", () => {
 
   /** The offsets that are copied, and where each launch's texels lie. */
   function follow(launches: readonly ReturnType<typeof launch>[]) {
-    const texels = new TexelTextures(gpu.device.raw);
+    const texels = new TexelTextures(gpu.device.raw, () => {});
     texels.begin(launches);
     const copied: number[] = [];
     const places = launches.map((each) =>
