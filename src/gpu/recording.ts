@@ -119,12 +119,12 @@ export class Recording {
     stream.flush();
     const isMeasured = this.#replays < measuredReplays;
     this.#replays += 1;
-    const times: Promise<number>[] = [];
+    const times = isMeasured ? [this.#doneAt()] : []; // the first says when the work before is done
     for (const section of isMeasured ? this.#pieces : this.#sections) {
       this.#device.errors.watch(() => this.#device.raw.queue.submit([this.#encode(section)]));
       if (isMeasured) times.push(this.#doneAt());
     }
-    if (isMeasured) this.#join(performance.now(), times);
+    if (isMeasured) this.#join(times);
   }
 
   /** What a replay submits, for measuring what encoding costs. */
@@ -154,8 +154,8 @@ export class Recording {
   }
 
   /** Joins sections once their times are known. */
-  #join(began: number, times: readonly Promise<number>[]): void {
-    const joined = Promise.all(times).then((ends) => {
+  #join(times: readonly Promise<number>[]): void {
+    const joined = Promise.all(times).then(([began = 0, ...ends]) => {
       const timed = this.#pieces.map(({ from, to }, k) => {
         const milliseconds = (ends[k] ?? began) - (ends[k - 1] ?? began);
         return { from, to, milliseconds };

@@ -1,5 +1,6 @@
 /** Plans of a recording's memory: nothing overlaps in time and memory, submits stay short, and recordings share. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { add, type Tensor } from "wgrad";
 import { type Lifetime, peakBytes, planMemory, total } from "../../src/gpu/memory-plan.ts";
 import { joinSections } from "../../src/gpu/recording.ts";
 import { SharedMemory } from "../../src/gpu/shared-memory.ts";
@@ -71,6 +72,22 @@ describe("joinSections", () => {
       [26, 30],
       [30, 31],
     ]);
+  });
+
+  it("is told how long a replay takes, without the work before it", async () => {
+    await gpu.idle();
+    const step = gpu.record((x: Tensor) => add(add(add(x, 1), 2), 3));
+    const before = new Promise<undefined>((resolve) => setTimeout(resolve, 600));
+    const done = vi.spyOn(gpu.device.raw.queue, "onSubmittedWorkDone").mockReturnValue(before);
+    const x = gpu.zeros([16]);
+    step(x);
+    step(x);
+    expect(done).toHaveBeenCalled();
+    done.mockRestore();
+    await before;
+    await gpu.idle();
+    expect(step.recordings()[0]?.submits).toBe(1);
+    step.release();
   });
 });
 
