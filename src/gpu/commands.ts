@@ -105,7 +105,7 @@ export class CommandStream implements Sink {
     return this.#sink?.write !== undefined;
   }
 
-  /** @param timestampWrites of its pass; only directly after a flush */
+  /** @param timestampWrites of its pass; only directly after a flush. What it reads as texels is copied before that. */
   dispatch(command: Dispatch, timestampWrites?: GPUComputePassTimestampWrites): void {
     if (this.#sink) {
       const origin = command.origin ?? this.origin?.();
@@ -122,6 +122,11 @@ export class CommandStream implements Sink {
     this.#pass.setBindGroup(0, this.#bindGroup(pipeline, command, resources ?? command.views));
     this.#pass.dispatchWorkgroups(...command.groups);
     this.#count();
+  }
+
+  /** Writes timestamps now; the next dispatch may have some, too. Only directly after a flush. */
+  stamp(timestampWrites: GPUComputePassTimestampWrites): void {
+    this.#open().beginComputePass({ timestampWrites }).end();
   }
 
   #place(command: Dispatch): readonly Resource[] | undefined {

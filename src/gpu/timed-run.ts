@@ -5,6 +5,7 @@
  * wait for nothing is taken off: coarser, and blind to kernels shorter than a wait varies (some 0.1 ms).
  */
 import type { BufferView } from "./buffers.ts";
+import type { CommandStream, Dispatch } from "./commands.ts";
 import type { Device } from "./device.ts";
 import type { Command } from "./trace.ts";
 
@@ -58,6 +59,8 @@ async function timeByTimestamps(device: Device, commands: readonly DeferredComma
   return times;
 }
 
+type PassTimestamps = Required<GPUComputePassTimestampWrites>;
+
 /** Two timestamps for each of some launches. */
 class Stamps {
   launches = 0;
@@ -71,7 +74,7 @@ class Stamps {
     this.#resolved = raw.createBuffer({ label, size: 16 * launchesPerSet, usage: resolvable });
   }
 
-  next(): GPUComputePassTimestampWrites {
+  next(): PassTimestamps {
     const first = 2 * this.launches++;
     return {
       querySet: this.#set,
@@ -125,17 +128,26 @@ async function wait(device: Device): Promise<number> {
 }
 
 /** Executes a command, also during a detour. */
-export function execute(
-  device: Device,
-  command: DeferredCommand,
-  timestampWrites?: GPUComputePassTimestampWrites,
-): void {
+export function execute(device: Device, command: DeferredCommand, timestampWrites?: PassTimestamps): void {
   const { stream } = device;
   stream.directly(() => {
     if (command.kind === "write") device.write(command.target, command.data);
-    else if (command.kind === "dispatch") stream.dispatch(command, timestampWrites);
+    else if (command.kind === "dispatch")
+      stream.dispatch(command, withCopies(stream, command, timestampWrites));
     else if (command.kind === "copy") stream.copy(command.source, command.target);
     else stream.clear(command.target);
     stream.flush();
   });
+}
+
+/** The timestamps of a launch's pass; what it reads as texels is copied before, so where it does, it begins with a pass of its own. */
+function withCopies(
+  stream: CommandStream,
+  { kernel }: Dispatch,
+  writes: PassTimestamps | undefined,
+): GPUComputePassTimestampWrites | undefined {
+  if (!writes || !kernel.access.includes("texels")) return writes;
+  const { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex } = writes;
+  stream.stamp({ querySet, beginningOfPassWriteIndex });
+  return { querySet, endOfPassWriteIndex };
 }

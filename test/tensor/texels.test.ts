@@ -154,6 +154,13 @@ describe("textures", () => {
     expect(gpu.device.memory.bytes).toBeLessThan(bytes);
   });
 
+  // Two copies of 64 MB; the launch itself is 16 threads.
+  it("are filled in the time that a profile gives a launch", async () => {
+    const [x, y] = [gpu.zeros([2 ** 24]), gpu.zeros([64])];
+    const { launches } = await gpu.profile(() => combine(gpu.device, { a: x, b: x, y, n: 16 }));
+    expect(launches[0]?.ms).toBeGreaterThan(4);
+  });
+
   it("cost a launch that reads none no error scopes", () => {
     const { device } = gpu;
     const [x, y] = [gpu.zeros([64]), gpu.zeros([64])];
