@@ -113,7 +113,13 @@ export class CommandStream implements Sink {
       return;
     }
     const pipeline = this.#pipelines.get(command.kernel);
-    const resources = command.kernel.access.includes("texels") ? this.#place(command) : undefined;
+    const texels = command.kernel.access.includes("texels") ? this.#texels() : undefined;
+    const resources =
+      texels &&
+      this.#errors.watch(() => {
+        texels.begin([command]);
+        return texels.place(command, (...copy) => this.#copyEncoder().copyBufferToTexture(...copy));
+      });
     this.#pass ??= this.#open().beginComputePass({
       label: "kernels",
       ...(timestampWrites && { timestampWrites }),
@@ -127,14 +133,6 @@ export class CommandStream implements Sink {
   /** Writes timestamps now; the next dispatch may have some, too. Only directly after a flush. */
   stamp(timestampWrites: GPUComputePassTimestampWrites): void {
     this.#open().beginComputePass({ timestampWrites }).end();
-  }
-
-  #place(command: Dispatch): readonly Resource[] | undefined {
-    return this.#errors.watch(() => {
-      const texels = this.#texels();
-      texels?.begin([command]);
-      return texels?.place(command, (...copy) => this.#copyEncoder().copyBufferToTexture(...copy));
-    });
   }
 
   /** Copies the bytes of `source` to the start of `target`. */
