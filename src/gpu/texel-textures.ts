@@ -84,7 +84,7 @@ export class TexelTextures implements Texels {
   }
 
   begin(launches: readonly Launch[]): void {
-    const rows = Math.max(0, ...launches.map(rowsOf));
+    const rows = launches.reduce((most, launch) => Math.max(most, rowsOf(launch)), 0);
     if (rows > (this.#current?.rows ?? 0)) {
       this.forget();
       this.#current = { held: [0, 1].map(() => this.#create(rows)), rows, users: 0 };
