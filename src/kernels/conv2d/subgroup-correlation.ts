@@ -8,7 +8,7 @@
  *
  * The prototype, without packing, against its GEMM 512^3 interleaved (3x3, N=32, lavapipe, 8 lanes): 1.2 to 1.3 times its GFLOP/s @32x32, 1.3 to 1.4 @16, 1.45
  * @8, 1.6 @4, 2.0 @2, where most taps of padding are skipped; 16 channels reach 0.75. This one with packing, where neighbours were quiet: 71 to 73 GFLOP/s @8,
- * 70 to 78 @4. Rejected in the prototype: the taps of a row unrolled (slower: the loop's code doesn't fit).
+ * 70 to 78 @4, from buffers; texels take 0.6 to 0.7 times as long. Rejected in the prototype: the taps of a row unrolled (slower: the loop's code doesn't fit).
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { fromLane } from "../subgroups.ts";

@@ -6,7 +6,7 @@
  * row of x are skipped. Splits take contiguous rows and are added up in order.
  *
  * The prototype against its GEMM 512^3 interleaved (3x3, N=32, lavapipe, 8 lanes): 1.25 times its GFLOP/s @32x32 and @16, 1.1 @8, 1.85 @4, 1.6 @2. This one, where
- * neighbours were quiet: 67 GFLOP/s @16, 60 @8, 106 @4, 101 @2. Stores stand in a loop: written out, they're most of the machine code and of the compile time.
+ * neighbours were quiet, from buffers: 67 GFLOP/s @16, 60 @8, 106 @4, 101 @2. From texels 16->16@32 takes two thirds of the time. Stores stand in a loop: written out, they're most of the machine code and of the compile time.
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { cut, fromLane } from "../subgroups.ts";
