@@ -5,6 +5,7 @@ import type { BufferView } from "../../src/gpu/buffers.ts";
 import { kernel, wgsl } from "../../src/gpu/kernel.ts";
 import type { Access } from "../../src/gpu/pipelines.ts";
 import { TexelTextures } from "../../src/gpu/texel-textures.ts";
+import { copyQuads } from "../support/copy-quads.ts";
 import { gpu } from "../support/gpu.ts";
 
 /** y = a + 2 b, the factors read backwards. */
@@ -16,16 +17,6 @@ const combine = kernel("combine_texels", {
     if (i >= params.n) { return; }
     let at = i32(params.n - 1u - i);
     y[i] = a_at(at) + 2.0 * b_at(at);`,
-});
-
-/** y = x, read from its buffer. */
-const copyQuads = kernel("copy_quads", {
-  read: { x: "quad" },
-  write: { y: "quad" },
-  params: { n: "u32" },
-  body: wgsl`
-    if (i >= params.n) { return; }
-    y[i] = x[i];`,
 });
 
 function combined(a: BufferView, b: BufferView, quads: number): Tensor {

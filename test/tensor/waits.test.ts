@@ -1,20 +1,13 @@
 /** An error is thrown at once, or by the wait after the work that failed, and by no other wait: also where a host delivers it late. */
 import { describe, expect, it } from "vitest";
 import { createGpu } from "wgrad";
-import { kernel, wgsl } from "../../src/gpu/kernel.ts";
+import { kernel } from "../../src/gpu/kernel.ts";
+import { copyQuads } from "../support/copy-quads.ts";
 import { gpu } from "../support/gpu.ts";
 
 const { device } = gpu;
 const x = gpu.tensor([1, 2, 3, 4]).keep();
 const y = gpu.zeros([4]).keep();
-const copyQuads = kernel("copy_quads_for_test", {
-  read: { x: "quad" },
-  write: { y: "quad" },
-  params: { n: "u32" },
-  body: wgsl`
-    if (i >= params.n) { return; }
-    y[i] = x[i];`,
-});
 
 it("refuses at once to read and write one buffer, naming the kernel", async () => {
   expect(() => copyQuads(device, { x, y: x, n: 1 })).toThrowErrorMatchingInlineSnapshot(
