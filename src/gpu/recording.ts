@@ -65,7 +65,9 @@ export class Recording {
     });
     device.settle(trace);
     this.memory = describeMemory(uses, plan.sizes);
-    const launches = commands.filter((command) => command.kind === "dispatch");
+    const launches = commands.flatMap((command) =>
+      command.kind === "dispatch" ? [{ kernel: command.kernel, views: command.views.map(locate) }] : [],
+    );
     this.#steps = device.errors.watch(() => {
       device.texels?.begin(launches);
       return commands.map((command) => prepare(device, command));

@@ -94,6 +94,49 @@ export function chooseNarrowTile(lanes: number, shape: Correlation): NarrowTile 
   return { lanes, width, taps: kw, quads };
 }
 
+/** A team of lanes holds a strip of `width` output pixels, a vec4 of channels a lane. */
+export interface ResidentTile {
+  readonly lanes: number;
+  /** Lanes that share a strip: all of them, or four. */
+  readonly team: number;
+  readonly kh: number;
+  readonly kw: number;
+  /** Input channels in vec4s. */
+  readonly depth: number;
+  readonly width: number;
+  /** The input gradient's weights. */
+  readonly turned: boolean;
+}
+
+/** Vec4s of taps and channels, times pixels of a strip, whose products are as much code as fits the cache. */
+const mostResident = 72;
+
+/** The tile whose weights stay in registers. */
+export function chooseResidentTile(
+  lanes: number,
+  shape: Correlation,
+  turned: boolean,
+): ResidentTile | undefined {
+  const { wo, channels, depth, kh, kw, inStride, outStride } = shape;
+  const steps = kh * kw * depth;
+  if (inStride > 1 || outStride > 1 || steps > mostResident || channels <= 8) return undefined;
+  const team = channels <= 16 ? 4 : lanes;
+  const width = Math.min(8, wo, Math.floor(mostResident / steps));
+  return { lanes, team, kh, kw, depth, width, turned };
+}
+
+/** A lane holds a vec4 of output channels by all taps of `inner` input channels, and adds up `width` pixels a step. */
+export interface NarrowWeightGradTile {
+  readonly lanes: number;
+  /** Lanes that share a row: all of them, or four. */
+  readonly team: number;
+  readonly kh: number;
+  readonly kw: number;
+  readonly width: number;
+  readonly inner: number;
+  readonly texelsDy: boolean;
+}
+
 interface WeightGradShape {
   /** Input and output channels in vec4s. */
   readonly inputs: number;

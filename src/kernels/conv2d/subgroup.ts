@@ -13,7 +13,9 @@ import { intoWeights, quadsOf, withQuads } from "./quads.ts";
 import { type Conv2dShape, outputExtents } from "./shape.ts";
 import { correlationSubgroup } from "./subgroup-correlation.ts";
 import { correlationNarrow } from "./subgroup-narrow.ts";
-import { chooseCorrelationTile, chooseNarrowTile, chooseWeightGradTile } from "./subgroup-tiles.ts";
+import { correlationResident } from "./subgroup-resident.ts";
+import { chooseCorrelationTile, chooseNarrowTile, chooseResidentTile, chooseWeightGradTile } from "./subgroup-tiles.ts";
+import { weightGradNarrow } from "./subgroup-weight-grad-narrow.ts";
 import { weightGradSubgroup } from "./subgroup-weight-grad.ts";
 
 /** Whether everything fits the adapter's bindings with channels filled up and weights packed. */
@@ -40,6 +42,17 @@ function correlate(device: Device, args: CorrelationArguments): void {
   const { correlation, x, y } = args;
   const { n, ho, wo, kh, kw, outStride } = correlation;
   const lanes = device.info.subgroupSize;
+  const resident = suitsTexels(device, x, args.weight) && !process.env.NARROW
+    ? chooseResidentTile(lanes, correlation, args.turned)
+    : undefined;
+  if (resident) {
+    const { co, weight, weightQuads } = args;
+    const blocks = Math.ceil(correlation.channels / (4 * resident.team));
+    const teams = lanes / resident.team;
+    const share = Math.ceil((n * ho) / Math.ceil(32 / blocks) / teams) * teams;
+    correlationResident(resident)(device, { x, weight, y, ...correlation, co, weightQuads, blocks, share });
+    return;
+  }
   const narrow = chooseNarrowTile(lanes, correlation);
   if (narrow) {
     const strips = ho * Math.ceil(wo / narrow.width) * n;
@@ -107,6 +120,26 @@ export function launchWeightGradSubgroup(
   );
   const splits = Math.ceil(Math.max(1, Math.min(wanted, most)) / teams) * teams;
   const readsEnough = columnGroups + kh * outputGroups > 3;
+  if (process.env.DW && kh * kw <= 9 && stride === 1) {
+    const team = outputs <= 4 ? 4 : lanes;
+    const teams = lanes / team;
+    const outputGroups = Math.ceil(outputs / team);
+    const splits = Math.min(n * ho, Math.ceil(Math.max(Math.ceil(32 / (inputs * outputGroups)), Math.ceil(pixels / 2048)) / teams) * teams);
+    const run = (x: BufferView) =>
+    withQuads(device, dy, pixels, co, (dy) =>
+      intoWeights(device, dweight, shape, (dweight) =>
+        inParts(device, dweight, weights, splits, (parts) =>
+          weightGradNarrow({ lanes, team, kh, kw, width: 8, inner: Math.min(ci, 4), texelsDy: process.env.DY ? false : true })(device, {
+            ...{ x, dy, parts, ...{ n, hi: h, wi: w, inputs, ho, wo, outputs, kh, kw, padY, padX, stride } },
+            ...{ outputGroups, splits },
+          }),
+        ),
+      ),
+    );
+    if (kept?.input) run(kept.input);
+    else withQuads(device, x, n * h * w, ci, run);
+    return;
+  }
   const sizes = { n, hi: h, wi: w, inputs, ho, wo, outputs, kh, kw, padY, padX, stride };
   const run = (x: BufferView) =>
     withQuads(device, dy, pixels, co, (dy) =>

@@ -19,7 +19,8 @@ import { cut, fromLane } from "../subgroups.ts";
 import { components, elementOf, memoise, unroll } from "../unroll.ts";
 import type { GemmArguments } from "./gemm.ts";
 import { packColumns, packRows } from "./pack.ts";
-import { multiplyPanels, type ProductForm, wholeRows } from "./panels.ts";
+import { type ProductForm, wholeRows } from "./panel-product.ts";
+import { multiplyPanels } from "./panels.ts";
 
 const tileRows = 32;
 /** Steps of k above which a chain of additions loses accuracy: k is split then, and the parts are added up in order. */

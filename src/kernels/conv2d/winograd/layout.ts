@@ -1,7 +1,7 @@
 /** How the matrices of a point lie in memory, and what goes with it. */
 import type { BufferView } from "../../../gpu/buffers.ts";
 import type { Device } from "../../../gpu/device.ts";
-import type { ProductForm } from "../../gemm/panels.ts";
+import type { ProductForm } from "../../gemm/panel-product.ts";
 import type { PointMatrix, WinogradPlan } from "./plan.ts";
 
 export interface PointProduct {

@@ -1,5 +1,5 @@
 /** One convolution by one of Winograd's algorithms: the sizes of its matrices, and the parameters of its transforms. */
-import type { PanelStrides } from "../../gemm/panels.ts";
+import type { PanelStrides } from "../../gemm/panel-product.ts";
 import { type Conv2dShape, outputExtents } from "../shape.ts";
 import { type TileAlgorithm, tileCounts } from "./algorithm.ts";
 import type { Layout } from "./layout.ts";
