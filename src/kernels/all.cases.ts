@@ -13,6 +13,7 @@ import { boxCases } from "./box.cases.ts";
 import type { KernelCase } from "./cases.ts";
 import { channelSumCases } from "./channel-sum.cases.ts";
 import { conv2dFamilyCases } from "./conv2d/conv2d.cases.ts";
+import { conv2dResidentCases } from "./conv2d/resident.cases.ts";
 import { crossEntropyCases, metricsCases } from "./cross-entropy.cases.ts";
 import { dropoutCases } from "./dropout.cases.ts";
 import { elementwiseCases } from "./elementwise.cases.ts";
@@ -43,6 +44,7 @@ export const allCases: readonly KernelCase[] = [
   ...boxCases,
   ...channelSumCases,
   ...conv2dFamilyCases,
+  ...conv2dResidentCases,
   ...elementwiseCases,
   ...finiteCases,
   ...gatherCases,

@@ -107,14 +107,14 @@ interface Variant<Shape = Conv2dShape> {
   readonly chosen?: boolean;
 }
 
-const direct = (configuration: DirectConfiguration): Variant => ({
+export const direct = (configuration: DirectConfiguration): Variant => ({
   title: configuration,
   launch: conv2dConfigurations[configuration],
   skip: skip[configuration],
   tolerance: directTolerance,
 });
 
-function conv2dCases<Shape extends AnyConv2dShape>(
+export function conv2dCases<Shape extends AnyConv2dShape>(
   variant: Variant<Shape>,
   shape: Shape,
   bench: boolean,
@@ -205,7 +205,7 @@ function conv2dCases<Shape extends AnyConv2dShape>(
   ];
 }
 
-const shapeOf = ([n, h, w, ci, co, kh, kw, stride, paddingH, paddingW]: Row): Conv2dShape => ({
+export const shapeOf = ([n, h, w, ci, co, kh, kw, stride, paddingH, paddingW]: Row): Conv2dShape => ({
   ...{ n, h, w, ci, co, kh, kw, stride, paddingH, paddingW },
 });
 const oddShapes = odd.map(shapeOf);

@@ -1,8 +1,14 @@
 /**
- * Forward convolution and input gradient of few channels, for lavapipe and its texels: all weights of a block of output channels stay in registers, and a team of lanes walks over the image.
+ * Forward convolution and input gradient of few taps and channels, for lavapipe and its texels: all weights of a block of output channels stay in registers, and a team of lanes walks over the image.
  *
- * A workgroup is one subgroup: a team of as many lanes as there are vec4s of output channels, or two of four lanes. A team finishes a strip of pixels of a row within an iteration, with
- * all taps and channels written out, so that no loop carries a sum (see `gemm/panel-resident.ts`). The strip's pixels come by one load for as many vec4s of channels as the team has lanes.
+ * A workgroup is one subgroup: a team of as many lanes as there are vec4s of output channels, or two of four lanes with rows of their own. A team finishes a strip of a row's pixels within an iteration,
+ * with all taps and channels written out, so no loop carries a sum (`gemm/panel-resident.ts` says what that saves). One load brings as many vec4s of the strip's pixels as the team has lanes.
+ * Weights are read as the convolution has them, so nothing is packed. What lies behind the last row, pixel or channel is the last one again, computed twice with the same result: a store that is
+ * conditional costs as much as a fifth of the kernel.
+ *
+ * CPU ms, 64 images, 3x3, lavapipe, 8 lanes, in turns with `subgroup-narrow.ts`: 3->16@32 7.1 and 4.8, 16->16@32 19.2 and 13.2, its dx 17.7 and 11.5, 16->32@16 9.6 and 6.1 (dx 6.4 and 5.2),
+ * 32->32@16 14.3 and 10.7; in turns with `subgroup-correlation.ts`: 16->64@16 16.9 and 11.2. Rejected for 16->16@32: strips of one pixel and of three (0.9 times as fast as two; more outgrow the cache), a
+ * `select` of weights beyond the last channel, which LLVM moves into the loop (22.6 ms in place of 13.7).
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { cut, fromLane } from "../subgroups.ts";
@@ -63,7 +69,7 @@ export const correlationResident = memoise((tile: ResidentTile) => {
   return kernel(`conv2d_resident_${name}${turned ? "_turned" : ""}`, {
     read: { x: "texels", weight: "texels" },
     write: { y: "quad" },
-    params: { ...correlationParams, co: "i32", weightQuads: "i32", blocks: "i32", share: "i32" }, // blocks of output channels; rows of pixels of a workgroup
+    params: { ...correlationParams, weightQuads: "i32", blocks: "i32", share: "i32" }, // blocks of output channels; rows of pixels of a workgroup
     groups: ({ n, ho, blocks, share }) => blocks * Math.ceil((n * ho) / share),
     subgroups: true,
     workgroupSize: lanes,

@@ -125,18 +125,6 @@ export function chooseResidentTile(
   return { lanes, team, kh, kw, depth, width, turned };
 }
 
-/** A lane holds a vec4 of output channels by all taps of `inner` input channels, and adds up `width` pixels a step. */
-export interface NarrowWeightGradTile {
-  readonly lanes: number;
-  /** Lanes that share a row: all of them, or four. */
-  readonly team: number;
-  readonly kh: number;
-  readonly kw: number;
-  readonly width: number;
-  readonly inner: number;
-  readonly texelsDy: boolean;
-}
-
 interface WeightGradShape {
   /** Input and output channels in vec4s. */
   readonly inputs: number;

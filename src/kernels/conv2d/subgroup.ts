@@ -1,11 +1,13 @@
 /**
- * Convolution on software Vulkan: fills channels up to vec4s where they aren't, packs weights, and launches the generated kernels.
+ * Convolution on software Vulkan: fills channels up to vec4s where they aren't, packs weights where the kernel wants them packed, and launches the generated kernels.
  * In the prototype, packing weights took under 3 % of a layer's time at batch 32 up to 256 channels on 8x8 pixels, 13 % at 512 on 4x4, 50 % at 512 on 2x2.
  */
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
 import { suitsTexels } from "../../gpu/texel-textures.ts";
 import { inParts } from "../channel-sum.ts";
+import { wholeRows } from "../gemm/panel-product.ts";
+import { multiplyPanels } from "../gemm/panels.ts";
 import type { ForwardArguments, InputGradArguments, WeightGradArguments } from "./conv2d.ts";
 import { type CorrelationArguments, forwardAsCorrelation, inputGradAsCorrelation } from "./correlation.ts";
 import { type PackWeightsLayout, packWeights } from "./pack.ts";
@@ -14,9 +16,16 @@ import { type Conv2dShape, outputExtents } from "./shape.ts";
 import { correlationSubgroup } from "./subgroup-correlation.ts";
 import { correlationNarrow } from "./subgroup-narrow.ts";
 import { correlationResident } from "./subgroup-resident.ts";
-import { chooseCorrelationTile, chooseNarrowTile, chooseResidentTile, chooseWeightGradTile } from "./subgroup-tiles.ts";
-import { weightGradNarrow } from "./subgroup-weight-grad-narrow.ts";
+import {
+  chooseCorrelationTile,
+  chooseNarrowTile,
+  chooseResidentTile,
+  chooseWeightGradTile,
+} from "./subgroup-tiles.ts";
 import { weightGradSubgroup } from "./subgroup-weight-grad.ts";
+
+/** Workgroups that each load all weights of their channels. */
+const leastGroups = 32;
 
 /** Whether everything fits the adapter's bindings with channels filled up and weights packed. */
 export function suitsSubgroup(device: Device, shape: Conv2dShape): boolean {
@@ -39,20 +48,10 @@ export function launchInputGradSubgroup(device: Device, args: InputGradArguments
 }
 
 function correlate(device: Device, args: CorrelationArguments): void {
+  if (correlatePixels(device, args) || correlateResident(device, args)) return;
   const { correlation, x, y } = args;
   const { n, ho, wo, kh, kw, outStride } = correlation;
   const lanes = device.info.subgroupSize;
-  const resident = suitsTexels(device, x, args.weight) && !process.env.NARROW
-    ? chooseResidentTile(lanes, correlation, args.turned)
-    : undefined;
-  if (resident) {
-    const { co, weight, weightQuads } = args;
-    const blocks = Math.ceil(correlation.channels / (4 * resident.team));
-    const teams = lanes / resident.team;
-    const share = Math.ceil((n * ho) / Math.ceil(32 / blocks) / teams) * teams;
-    correlationResident(resident)(device, { x, weight, y, ...correlation, co, weightQuads, blocks, share });
-    return;
-  }
   const narrow = chooseNarrowTile(lanes, correlation);
   if (narrow) {
     const strips = ho * Math.ceil(wo / narrow.width) * n;
@@ -70,6 +69,37 @@ function correlate(device: Device, args: CorrelationArguments): void {
     const texels = reads > 1 && suitsTexels(device, x, weight);
     correlationSubgroup({ ...tile, texels })(device, { x, weight, y, ...correlation, blocks, bands });
   });
+}
+
+/** A correlation of single pixels is a product. @returns whether it's one, and was computed as that */
+function correlatePixels(
+  device: Device,
+  { correlation, x, y, weight, co, turned }: CorrelationArguments,
+): boolean {
+  const { n, ho, wo, depth, channels, kh, kw, padY, padX, inStride, outStride } = correlation;
+  const isProduct = kh * kw * inStride * outStride === 1 && !padY && !padX && co % 4 === 0;
+  if (!isProduct || !suitsTexels(device, x, weight)) return false;
+  const [rows, quads] = [n * ho * wo, channels / 4];
+  const b = wholeRows(device, turned ? quads : depth);
+  multiplyPanels(device, {
+    ...{ form: turned ? "rows_columns" : "rows_rows", a: x, b: weight, y, rows, quads, steps: depth },
+    strides: { a: wholeRows(device, depth), b, y: wholeRows(device, quads) },
+  });
+  return true;
+}
+
+/** @returns whether the weights fit the registers, and it was computed with them there */
+function correlateResident(device: Device, args: CorrelationArguments): boolean {
+  const { correlation, x, y, weight, co, weightQuads, turned } = args;
+  const lanes = device.info.subgroupSize;
+  const tile = chooseResidentTile(lanes, correlation, turned);
+  if (!tile || co % 4 > 0 || !suitsTexels(device, x, weight)) return false;
+  const teams = lanes / tile.team;
+  const blocks = Math.ceil(correlation.channels / (4 * tile.team));
+  const rows = correlation.n * correlation.ho;
+  const share = Math.ceil(rows / Math.ceil(leastGroups / blocks) / teams) * teams;
+  correlationResident(tile)(device, { x, weight, y, ...correlation, weightQuads, blocks, share });
+  return true;
 }
 
 /** Calls `launch` with packed weights and how many blocks of channels they have. */
@@ -96,10 +126,9 @@ function withPacked(
 const enoughGroups = 16;
 const longestChain = 2048;
 
-export function launchWeightGradSubgroup(
-  device: Device,
-  { shape, x, dy, dweight, kept }: WeightGradArguments,
-): void {
+export function launchWeightGradSubgroup(device: Device, args: WeightGradArguments): void {
+  if (pixelWeightGrad(device, args)) return;
+  const { shape, x, dy, dweight, kept } = args;
   const { n, h, w, ci, co, kh, kw, stride, paddingH: padY, paddingW: padX } = shape;
   const { ho, wo } = outputExtents(shape);
   const lanes = device.info.subgroupSize;
@@ -120,26 +149,6 @@ export function launchWeightGradSubgroup(
   );
   const splits = Math.ceil(Math.max(1, Math.min(wanted, most)) / teams) * teams;
   const readsEnough = columnGroups + kh * outputGroups > 3;
-  if (process.env.DW && kh * kw <= 9 && stride === 1) {
-    const team = outputs <= 4 ? 4 : lanes;
-    const teams = lanes / team;
-    const outputGroups = Math.ceil(outputs / team);
-    const splits = Math.min(n * ho, Math.ceil(Math.max(Math.ceil(32 / (inputs * outputGroups)), Math.ceil(pixels / 2048)) / teams) * teams);
-    const run = (x: BufferView) =>
-    withQuads(device, dy, pixels, co, (dy) =>
-      intoWeights(device, dweight, shape, (dweight) =>
-        inParts(device, dweight, weights, splits, (parts) =>
-          weightGradNarrow({ lanes, team, kh, kw, width: 8, inner: Math.min(ci, 4), texelsDy: process.env.DY ? false : true })(device, {
-            ...{ x, dy, parts, ...{ n, hi: h, wi: w, inputs, ho, wo, outputs, kh, kw, padY, padX, stride } },
-            ...{ outputGroups, splits },
-          }),
-        ),
-      ),
-    );
-    if (kept?.input) run(kept.input);
-    else withQuads(device, x, n * h * w, ci, run);
-    return;
-  }
   const sizes = { n, hi: h, wi: w, inputs, ho, wo, outputs, kh, kw, padY, padX, stride };
   const run = (x: BufferView) =>
     withQuads(device, dy, pixels, co, (dy) =>
@@ -154,4 +163,26 @@ export function launchWeightGradSubgroup(
     );
   if (kept?.input) run(kept.input);
   else withQuads(device, x, n * h * w, ci, run);
+}
+
+/** Channels that fill two tiles of a product in both directions: 64->64@16 takes 0.76 times as long as the kernel for any taps, 64->16@32 1.5 times. */
+const fewestChannelsOfProduct = 64;
+
+/** The filter gradient of single pixels is a product, too. @returns whether it's one, and was computed as that */
+function pixelWeightGrad(device: Device, { shape, x, dy, dweight }: WeightGradArguments): boolean {
+  const { n, h, w, ci, co, kh, kw, stride, paddingH, paddingW } = shape;
+  const pixels = n * h * w;
+  const isProduct = kh * kw * stride === 1 && !paddingH && !paddingW && pixels % 4 === 0;
+  const fills = Math.min(ci, co) >= fewestChannelsOfProduct && ci % 4 === 0 && co % 4 === 0;
+  if (!isProduct || !fills || !suitsTexels(device, x, dy)) return false;
+  const mostByMemory = Math.floor(device.limits.maxStorageBufferBindingSize / (4 * co * ci));
+  const splits = Math.max(1, Math.min(Math.ceil(pixels / longestChain), mostByMemory));
+  const [steps, quads] = [pixels / 4, ci / 4];
+  const b = wholeRows(device, quads);
+  const strides = { a: wholeRows(device, co / 4), b, y: { ...b, point: co * quads } };
+  inParts(device, dweight, co * ci, splits, (y) => {
+    const extents = { rows: co, quads, steps, splits };
+    multiplyPanels(device, { form: "columns_columns", a: dy, b: x, y, strides, ...extents });
+  });
+  return true;
 }

@@ -85,7 +85,9 @@ function loadA({ lanes, form, steps, rows }: Tile & { rows: number }): string {
   }
   return unroll(
     rows,
-    (r) => wgsl`let atA${r} = point * params.pointA + row${r} * params.rowA + first / lanes * params.panelA + column;
+    (
+      r,
+    ) => wgsl`let atA${r} = point * params.pointA + row${r} * params.rowA + first / lanes * params.panelA + column;
       ${unroll(Math.ceil(steps / lanes), (g) => `let a${r}_${g} = ${read("a", `atA${r} + ${g} * params.panelA`)};`)}`,
   );
 }
