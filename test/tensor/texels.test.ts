@@ -117,6 +117,35 @@ describe("textures", () => {
     expect(texels.bytes).toBe(8 * 2 ** 14);
   });
 
+  it("of what a recording reads again are its own, as long as it lives, and counted", () => {
+    const { texels, flush } = make();
+    const [again, other] = [read(1), read(2)];
+    texels.begin([again, other, again]);
+    expect(texels.bytes).toBe(5 * 2 ** 14);
+    let own: GPUTexture | undefined;
+    texels.place(again, (_, target) => {
+      own = target.texture;
+    });
+    if (!own) throw new Error("nothing was copied");
+    const destroyed = vi.spyOn(own, "destroy");
+    const end = texels.hold([again, other, again]);
+    texels.begin([other]);
+    texels.forget();
+    expect(texels.bytes).toBe(5 * 2 ** 14);
+    expect(destroyed).not.toHaveBeenCalled();
+    end();
+    expect(destroyed).toHaveBeenCalledOnce();
+    expect(flush).toHaveBeenCalled();
+    expect(texels.bytes).toBe(0);
+  });
+
+  it("of launches that became no recording are freed by the next", () => {
+    const { texels } = make();
+    texels.begin([read(1), read(2), read(1)]);
+    texels.begin([read(2)]);
+    expect(texels.bytes).toBe(4 * 2 ** 14);
+  });
+
   it("are freed by trim, and not held by a recording that reads none", () => {
     const { texels, freed } = make();
     const texture = freed(1);
@@ -199,6 +228,15 @@ describe("copies", () => {
     const { copied, places } = follow([read, write, read]);
     expect(copied).toEqual([0, 512, 512]);
     expect(places[1]).toEqual([256, 640, 0]);
+  });
+
+  it("stay where launches read them again after others, until they're written", () => {
+    const read = (...offsets: number[]) => launch(offsets.map(() => "texels" as const), offsets);
+    const write = launch(["write"], [256]);
+    const { copied, places } = follow([read(0, 256), read(512, 768), read(256, 0), write, read(256, 0)]);
+    expect(copied).toEqual([0, 256, 512, 768, 256]);
+    expect(places[2]).toEqual([places[0]?.[1], places[0]?.[0]]);
+    expect(new Set([...(places[0] ?? []), ...(places[1] ?? [])]).size).toBe(4);
   });
 
   it("are refused where a kernel reads more than there are textures", () => {
