@@ -231,7 +231,11 @@ describe("copies", () => {
   });
 
   it("stay where launches read them again after others, until they're written", () => {
-    const read = (...offsets: number[]) => launch(offsets.map(() => "texels" as const), offsets);
+    const read = (...offsets: number[]) =>
+      launch(
+        offsets.map(() => "texels" as const),
+        offsets,
+      );
     const write = launch(["write"], [256]);
     const { copied, places } = follow([read(0, 256), read(512, 768), read(256, 0), write, read(256, 0)]);
     expect(copied).toEqual([0, 256, 512, 768, 256]);
