@@ -33,18 +33,25 @@ export function suitsTexels({ info }: { readonly info: GpuInfo }, ...views: read
   return prefers && Math.max(...sizes) <= mostBytes && all >= leastBytes;
 }
 
-/** What a recording keeps at most in textures of its own. */
+/** What a recording keeps at most of what it reads again. */
 const mostKeptBytes = 2 ** 26;
 
-interface Held {
-  readonly texture: GPUTexture;
+interface Texture {
+  readonly raw: GPUTexture;
   readonly view: GPUTextureView;
-  readonly bytes: number;
-  /** Identifies the texture in cache keys. */
+  readonly rows: number;
+  /** Identifies it in cache keys. */
   readonly id: string;
-  /** The only one that is copied there. */
-  readonly only: BufferView | undefined;
-  what: BufferView | undefined;
+  /** How many recordings bind it. */
+  users: number;
+}
+
+/** What a texture holds. */
+interface Held {
+  readonly texture: Texture;
+  /** The only view that is copied there, if it's for one. */
+  readonly reservedFor?: BufferView;
+  what?: BufferView | undefined;
 }
 
 const isTexels = ({ kernel }: Launch, binding: number) => kernel.access[binding] === "texels";
@@ -55,17 +62,19 @@ const rowsOf = ({ byteLength }: BufferView) => Math.ceil(byteLength / rowBytes);
 const mostRows = (launch: Launch) =>
   Math.max(0, ...launch.views.map((view, k) => (isTexels(launch, k) ? rowsOf(view) : 0)));
 
-/** What launches read again, unchanged, when others have read something else since. */
+/** What launches read as texels again, unchanged, when others have read something else as texels since; as much as is to be kept. */
 function readAgain(launches: readonly Launch[]): BufferView[] {
   const unchanged: { readonly view: BufferView; last: number }[] = [];
   const again: BufferView[] = [];
-  for (const [index, launch] of launches.entries()) {
+  let reader = 0; // launches that read texels, up to here
+  for (const launch of launches) {
+    if (launch.kernel.access.includes("texels")) reader += 1;
     for (const [k, view] of launch.views.entries()) {
       if (!isTexels(launch, k)) continue;
       const known = unchanged.find((each) => isSame(each.view, view));
-      if (known && known.last < index - 1 && !again.some((each) => isSame(each, view))) again.push(view);
-      if (known) known.last = index;
-      else unchanged.push({ view, last: index });
+      if (known && known.last < reader - 1 && !again.some((each) => isSame(each, view))) again.push(view);
+      if (known) known.last = reader;
+      else unchanged.push({ view, last: reader });
     }
     for (const [k, view] of launch.views.entries()) {
       if (isTexels(launch, k) || launch.kernel.access[k] === "read") continue;
@@ -73,15 +82,13 @@ function readAgain(launches: readonly Launch[]): BufferView[] {
       for (const each of changed) unchanged.splice(unchanged.indexOf(each), 1);
     }
   }
-  return again;
-}
-
-/** Textures that were made together, for all launches that don't need larger ones. */
-interface Generation {
-  readonly held: readonly Held[];
-  readonly rows: number;
-  /** How many recordings bind them. */
-  users: number;
+  let bytes = 0;
+  return again.filter((view) => {
+    const more = rowsOf(view) * rowBytes;
+    if (bytes + more > mostKeptBytes) return false;
+    bytes += more;
+    return true;
+  });
 }
 
 /**
@@ -89,14 +96,17 @@ interface Generation {
  * same share the copy. Where larger ones are needed, smaller ones are freed with the last recording that binds them: left to the garbage collector they'd pile up, since the bind
  * groups that the command stream keeps refer to them.
  *
- * What a recording reads again later, as backward reads what forward did, has a texture of its own: a third of what a VGG step of quarter width copies otherwise, 94 MB.
+ * What a recording reads again later, as backward reads what forward did, has a texture to itself while the recording runs: a third of what a VGG step of quarter width copies otherwise, 94 MB.
+ * Recordings run in order, too, and share these.
  */
 export class TexelTextures implements Texels {
-  #current: Generation | undefined;
-  /** Of the launches that are being placed. */
-  #kept: readonly Held[] = [];
-  #keptBytes = 0;
-  readonly #generations = new Set<Generation>();
+  /** For all launches that don't need larger ones. */
+  #shared: readonly Held[] = [];
+  /** For what the launches that are being placed read again. */
+  #reserved: readonly Held[] = [];
+  /** All that there are: the shared ones, those before them that recordings bind, and those that views are reserved. */
+  readonly #textures = new Set<Texture>();
+  readonly #reservable = new Set<Texture>();
   #made = 0;
   readonly #device: GPUDevice;
   readonly #flush: () => void;
@@ -107,72 +117,71 @@ export class TexelTextures implements Texels {
   }
 
   get bytes(): number {
-    const shared = [...this.#generations].flatMap(({ held }) => held);
-    return this.#keptBytes + bytesOf(shared);
+    return [...this.#textures].reduce((sum, { rows }) => sum + rows * rowBytes, 0);
   }
 
   get #held(): readonly Held[] {
-    return [...this.#kept, ...(this.#current?.held ?? [])];
+    return [...this.#reserved, ...this.#shared];
   }
 
   begin(launches: readonly Launch[]): void {
-    this.#drop(this.#kept);
-    this.#kept = this.#keep(launches);
+    this.#reserved = [];
+    this.#freeUnused();
+    this.#reserved = this.#reserve(readAgain(launches));
     const rows = launches.reduce((most, launch) => Math.max(most, mostRows(launch)), 0);
-    if (rows > (this.#current?.rows ?? 0)) {
+    if (rows > (this.#shared[0]?.texture.rows ?? 0)) {
       this.forget();
-      this.#current = { held: [0, 1].map(() => this.#create(rows)), rows, users: 0 };
-      this.#generations.add(this.#current);
+      this.#shared = [0, 1].map(() => ({ texture: this.#create(rows) }));
     }
     for (const held of this.#held) held.what = undefined;
   }
 
   hold(launches: readonly Launch[]): () => void {
-    const generation = launches.some((launch) => mostRows(launch) > 0) ? this.#current : undefined;
-    if (!generation) return () => {};
-    const kept = this.#kept;
-    this.#kept = [];
-    generation.users += 1;
+    if (!launches.some((launch) => mostRows(launch) > 0)) return () => {};
+    const textures = this.#held.map(({ texture }) => texture);
+    this.#reserved = [];
+    for (const texture of textures) texture.users += 1;
     return () => {
-      this.#flush();
-      this.#drop(kept);
-      generation.users -= 1;
-      if (generation !== this.#current) this.#free(generation);
+      for (const texture of textures) texture.users -= 1;
+      this.#freeUnused();
     };
   }
 
-  /** Textures for what the launches read again. */
-  #keep(launches: readonly Launch[]): readonly Held[] {
-    const kept: Held[] = [];
-    for (const view of readAgain(launches)) {
-      const bytes = rowsOf(view) * rowBytes;
-      if (bytesOf(kept) + bytes <= mostKeptBytes) kept.push(this.#create(rowsOf(view), view));
-    }
-    this.#keptBytes += bytesOf(kept);
-    return kept;
+  /** Textures for views, the largest first, each the smallest that is there and large enough. */
+  #reserve(views: readonly BufferView[]): readonly Held[] {
+    const free = new Set(this.#reservable);
+    return [...views]
+      .sort((a, b) => rowsOf(b) - rowsOf(a))
+      .map((view) => {
+        const fitting = [...free].filter(({ rows }) => rows >= rowsOf(view)).sort((a, b) => a.rows - b.rows);
+        const texture = fitting[0] ?? this.#create(rowsOf(view));
+        free.delete(texture);
+        this.#reservable.add(texture);
+        return { texture, reservedFor: view };
+      });
   }
 
-  #drop(kept: readonly Held[]): void {
-    for (const { texture } of kept) texture.destroy();
-    this.#keptBytes -= bytesOf(kept);
-  }
-
-  #create(rows: number, only?: BufferView): Held {
-    const texture = this.#device.createTexture({
+  #create(rows: number): Texture {
+    const raw = this.#device.createTexture({
       label: "texels",
       size: [texelsOfRow, rows],
       format: texelFormat,
       usage: TextureUsage.copyDestination | TextureUsage.storage,
     });
-    const id = `texels${++this.#made}`;
-    return { texture, view: texture.createView(), bytes: rows * rowBytes, id, only, what: undefined };
+    const texture = { raw, view: raw.createView(), rows, id: `texels${++this.#made}`, users: 0 };
+    this.#textures.add(texture);
+    return texture;
   }
 
-  #free(generation: Generation): void {
-    if (generation.users > 0) return;
-    this.#flush();
-    for (const { texture } of generation.held) texture.destroy();
-    this.#generations.delete(generation);
+  #freeUnused(): void {
+    const kept = new Set(this.#held.map(({ texture }) => texture));
+    const unused = [...this.#textures].filter((texture) => texture.users === 0 && !kept.has(texture));
+    if (unused.length > 0) this.#flush();
+    for (const texture of unused) {
+      texture.raw.destroy();
+      this.#textures.delete(texture);
+      this.#reservable.delete(texture);
+    }
   }
 
   place(launch: Launch, copy: TexelCopy): Resource[] {
@@ -180,30 +189,30 @@ export class TexelTextures implements Texels {
     const present = views.map((view, k) =>
       isTexels(launch, k) ? this.#held.find(({ what }) => what && isSame(what, view)) : undefined,
     );
-    const free = this.#held.filter((held) => !held.only && !present.includes(held));
+    const free = this.#shared.filter((held) => !present.includes(held));
     return views.map((view, k) => {
       const access = kernel.access[k];
       if (access !== "texels") {
         if (access !== "read") this.wrote(view);
         return view;
       }
-      const own = this.#kept.find(({ only }) => only && isSame(only, view));
-      const held = present[k] ?? own ?? free.shift();
+      const reserved = this.#reserved.find(({ reservedFor }) => reservedFor && isSame(reservedFor, view));
+      const held = present[k] ?? reserved ?? free.shift();
       if (!held) throw new Error(`[${kernel.label}] reads more than two buffers as texels`);
-      if (!present[k]) copyInto(held.texture, view, copy);
+      if (!present[k]) copyInto(held.texture.raw, view, copy);
       held.what = view;
       return {
-        buffer: { ...view.buffer, raw: view.buffer.raw, id: held.id },
+        buffer: { ...view.buffer, raw: view.buffer.raw, id: held.texture.id },
         byteOffset: 0,
         byteLength: 0,
-        texture: held.view,
+        texture: held.texture.view,
       };
     });
   }
 
   forget(): void {
-    if (this.#current) this.#free(this.#current);
-    this.#current = undefined;
+    this.#shared = [];
+    this.#freeUnused();
   }
 
   wrote(view: BufferView): void {
@@ -222,8 +231,6 @@ function copyInto(
   if (rest > 0)
     copy({ buffer, offset: byteOffset + rows * rowBytes }, { texture, origin: [0, rows] }, [rest, 1]);
 }
-
-const bytesOf = (held: readonly Held[]) => held.reduce((sum, { bytes }) => sum + bytes, 0);
 
 const overlap = (a: BufferView, b: BufferView) =>
   a.buffer === b.buffer &&

@@ -139,6 +139,27 @@ describe("textures", () => {
     expect(texels.bytes).toBe(0);
   });
 
+  it("of what recordings read again are shared by them", () => {
+    const { texels } = make();
+    const launches = [read(1), read(2), read(1)];
+    const ends = [0, 1].map(() => {
+      texels.begin(launches);
+      return texels.hold(launches);
+    });
+    expect(texels.bytes).toBe(5 * 2 ** 14);
+    ends[0]?.();
+    expect(texels.bytes).toBe(5 * 2 ** 14);
+    ends[1]?.();
+    expect(texels.bytes).toBe(4 * 2 ** 14);
+  });
+
+  it("are reserved for 64 MB of what is read again", () => {
+    const { texels } = make();
+    const [some, more] = [read(2 ** 11), read(2 ** 11 + 1)]; // 32 MB, and a row more
+    texels.begin([more, read(1), some, read(2), more, read(1), some]);
+    expect(texels.bytes).toBe((3 * (2 ** 11 + 1) + 1) * 2 ** 14);
+  });
+
   it("of launches that became no recording are freed by the next", () => {
     const { texels } = make();
     texels.begin([read(1), read(2), read(1)]);

@@ -7,7 +7,9 @@
  * The taps of a row are written out. An accumulator that a loop carries costs three operations, where an addition is one (lavapipe selects the lanes that are active): once for
  * twelve products, not for four. Whoever reads texels has room for that, where the loads' machine code would fill the cache of 32 KB.
  *
- * `subgroup-resident.ts` is faster where it can be had. CPU ms of 16->16@32, 64 images, on lavapipe, 8 lanes, in one run: strips of 8 pixels 15.7; of 4 17.2; two rows of 4 16.9, three 18.7; 8 channels of 2x8 20.2, of 1x16 20.0; four rows of 4 and taps
+ * `subgroup-resident.ts` is faster where it can be had.
+ *
+ * CPU ms of 16->16@32, 64 images, on lavapipe, 8 lanes, in one run: strips of 8 pixels 15.7; of 4 17.2; two rows of 4 16.9, three 18.7; 8 channels of 2x8 20.2, of 1x16 20.0; four rows of 4 and taps
  * in a loop, the best from buffers, 17.3, and 18.0 there. `subgroup-correlation.ts` took 1.3 times as long as that.
  */
 import { kernel, wgsl } from "../../gpu/kernel.ts";

@@ -13,7 +13,6 @@
 import { kernel, wgsl } from "../../gpu/kernel.ts";
 import { cut, fromLane } from "../subgroups.ts";
 import { components, elementOf, memoise, unroll } from "../unroll.ts";
-import { correlationParams } from "./correlation.ts";
 import type { ResidentTile } from "./subgroup-tiles.ts";
 
 /** Four output channels a lane, for each tap and input channel: `b0`, `b1`, ... */
@@ -69,7 +68,10 @@ export const correlationResident = memoise((tile: ResidentTile) => {
   return kernel(`conv2d_resident_${name}${turned ? "_turned" : ""}`, {
     read: { x: "texels", weight: "texels" },
     write: { y: "quad" },
-    params: { ...correlationParams, weightQuads: "i32", blocks: "i32", share: "i32" }, // blocks of output channels; rows of pixels of a workgroup
+    params: {
+      ...{ n: "i32", hi: "i32", wi: "i32", ho: "i32", wo: "i32", channels: "i32", padY: "i32", padX: "i32" },
+      ...{ weightQuads: "i32", blocks: "i32", share: "i32" }, // blocks of output channels; rows of pixels of a workgroup
+    },
     groups: ({ n, ho, blocks, share }) => blocks * Math.ceil((n * ho) / share),
     subgroups: true,
     workgroupSize: lanes,
@@ -95,7 +97,7 @@ export const correlationResident = memoise((tile: ResidentTile) => {
         let left = min(begin, params.wo - ${width});
         ${loadPixels(tile)}
         ${unroll(width, (p) => `var sum${p} = quad(0);`)}
-        ${cut("params.kh < 0")}
+        ${cut("params.n < 0")}
         ${multiply(tile)}
         let at = (row * params.wo + left) * outputs + output;
         ${unroll(width, (p) => `y[at + ${p} * outputs] = sum${p};`)}

@@ -24,8 +24,8 @@ import {
 } from "./subgroup-tiles.ts";
 import { weightGradSubgroup } from "./subgroup-weight-grad.ts";
 
-/** Workgroups that each load all weights of their channels. */
-const leastGroups = 32;
+/** Workgroups that keep the cores busy, where each loads all weights of its channels. */
+const residentGroups = 32;
 
 /** Whether everything fits the adapter's bindings with channels filled up and weights packed. */
 export function suitsSubgroup(device: Device, shape: Conv2dShape): boolean {
@@ -97,7 +97,7 @@ function correlateResident(device: Device, args: CorrelationArguments): boolean 
   const teams = lanes / tile.team;
   const blocks = Math.ceil(correlation.channels / (4 * tile.team));
   const rows = correlation.n * correlation.ho;
-  const share = Math.ceil(rows / Math.ceil(leastGroups / blocks) / teams) * teams;
+  const share = Math.ceil(rows / Math.ceil(residentGroups / blocks) / teams) * teams;
   correlationResident(tile)(device, { x, weight, y, ...correlation, weightQuads, blocks, share });
   return true;
 }

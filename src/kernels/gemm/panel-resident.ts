@@ -33,7 +33,7 @@ const partSteps = [64, 48, 32, 24, 16, 8, 7, 6, 5, 4, 3, 2, 1];
 /** Rows that a workgroup should have for each panel that it loads. */
 const leastRows = 32;
 /** Workgroups that keep the cores equally busy. */
-const leastGroups = 16;
+const busyGroups = 16;
 
 interface Tile {
   readonly lanes: number;
@@ -83,13 +83,13 @@ function loadA({ lanes, form, steps, rows }: Tile & { rows: number }): string {
       let atA = point * params.pointA + rowQuad / lanes * params.panelA + rowQuad % lanes + (4 * first + column) * params.rowA;
       ${unroll(Math.ceil((4 * steps) / lanes), (g) => `let a${g} = ${read("a", `atA + ${g * lanes} * params.rowA`)};`)}`;
   }
-  return unroll(
-    rows,
-    (
-      r,
-    ) => wgsl`let atA${r} = point * params.pointA + row${r} * params.rowA + first / lanes * params.panelA + column;
-      ${unroll(Math.ceil(steps / lanes), (g) => `let a${r}_${g} = ${read("a", `atA${r} + ${g} * params.panelA`)};`)}`,
-  );
+  return unroll(rows, (r) => {
+    const at = `point * params.pointA + row${r} * params.rowA + first / lanes * params.panelA + column`;
+    const loads = unroll(Math.ceil(steps / lanes), (g) => {
+      return `let a${r}_${g} = ${read("a", `atA${r} + ${g} * params.panelA`)};`;
+    });
+    return `let atA${r} = ${at};\n    ${loads}`;
+  });
 }
 
 /** Finishes the sums of a part: `sum0`, `sum1`, ..., one for each row. */
@@ -135,7 +135,7 @@ const panelResident = memoise((tile: Tile) => {
       let first = part * ${steps};
       ${loadB(tile)}
       for (var firstRow = block * params.share; firstRow < end; firstRow += ${rows}) {
-        // Behind the last row comes the last row again, with the same sums.
+        // Behind the last row comes the last row again, with the same sums; down columns there's none behind it, since rows come in fours.
         ${unroll(rows, (r) => `let row${r} = min(firstRow + ${r}, lastRow); let atY${r} = atY + row${r} * params.rowY;`)}
         ${loadA(tileOfRows)}
         ${unroll(rows, (r) => `var sum${r} = quad(0);`)}
@@ -154,7 +154,7 @@ export function multiplyResident(device: Device, args: PanelProductArguments, st
   const { rows, panels, points, splits } = given;
   const parts = args.steps / steps;
   const tile: Tile = { lanes: device.info.subgroupSize, form: args.form, steps, inParts: parts > splits };
-  const blocks = Math.min(Math.ceil(leastGroups / (panels * points * splits)), Math.ceil(rows / leastRows));
+  const blocks = Math.min(Math.ceil(busyGroups / (panels * points * splits)), Math.ceil(rows / leastRows));
   const atATime = rowsOf(tile);
   const share = Math.ceil(rows / blocks / atATime) * atATime;
   panelResident(tile)(device, { ...given, parts, blocks, share });

@@ -9,11 +9,15 @@ import { partsOf, splitsOf } from "./parts.ts";
  * Fewer channels don't fill a panel, and fewer tiles don't pay for transforming the weights. On software Vulkan with 8 lanes, 16->16@32 at batch 64 takes 33 ms
  * in place of the direct kernels' 21 (before they had one for few channels), 24->64@31 128 in place of 150, 32->32@16 14 in place of 21; of tiles, an estimate of 17 balances the forward convolution.
  * On an H200, forward and both gradients take, in ms, where the direct kernels have their best tiles: 24->64@31 at batch 500 1.60 in place of 1.89, 64->64@32 at
- * batch 32 0.28 in place of 0.30, 512->512@4 0.23 in place of 0.29. The filter gradient alone, which reads points for every weight, takes on software Vulkan with 24 tiles as long as the direct
- * kernel, with 32 0.7 to 0.85 of that (512->512@4 22 ms in place of 31), with 64 0.6.
+ * batch 32 0.28 in place of 0.30, 512->512@4 0.23 in place of 0.29.
  */
 const fewestChannels = 24;
 const fewestTiles = 24;
+/**
+ * The filter gradient reads points for every weight. On software Vulkan it takes the direct kernel's time with 24 tiles (0.8 to 1.15), 0.7 to 0.85 of it with 32 (512->512@4 22 ms in place of
+ * 31), and 0.6 with 64.
+ */
+const fewestTilesOfWeightGrad = ({ lanes }: Layout) => (lanes === undefined ? fewestTiles : 32);
 
 export interface WinogradChoice {
   readonly layout: Layout;
@@ -40,7 +44,7 @@ export function chooseWinograd(
   const limit = device.limits.maxStorageBufferBindingSize;
   if (tiles < fewestTiles || !plan || plan.bytes(plan.weight) > limit) return undefined;
   const weight = plan.bytes(plan.weight);
-  const weightGrad = splitsOf(parts) * weight <= limit;
+  const weightGrad = tiles >= fewestTilesOfWeightGrad(layout) && splitsOf(parts) * weight <= limit;
   const input = weightGrad && parts.length === 1 ? plan.bytes(plan.x) : 0;
   return { layout, algorithm, weightGrad, kept: { input, weight } };
 }

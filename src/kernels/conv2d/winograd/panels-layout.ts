@@ -1,4 +1,4 @@
-/** Winograd's matrices in panels, for software Vulkan: see `gemm/panels.ts`. */
+/** Winograd's matrices in panels, for software Vulkan: see `gemm/panel-product.ts`. */
 import type { Device } from "../../../gpu/device.ts";
 import { suitsTexels } from "../../../gpu/texel-textures.ts";
 import { multiplyPanels } from "../../gemm/panels.ts";
