@@ -14,6 +14,7 @@ const rows = [
   [7, 9, 10, 16, 24, 2, 2, 1, 1, 1],
   [40, 9, 3, 12, 16, 3, 1, 1, 0, 0],
   [4, 29, 31, 3, 16, 3, 3, 1, 1, 1],
+  [5, 20, 24, 2, 36, 2, 2, 1, 0, 1],
   // Output channels that don't come in fours.
   [4, 13, 14, 16, 18, 3, 3, 1, 1, 1],
   // Single pixels: products, the last two also for the filter gradient.

@@ -125,6 +125,17 @@ export function chooseResidentTile(
   return { lanes, team, kh, kw, depth, width, turned };
 }
 
+/** A lane holds a vec4 of output channels by all taps of `inner` input channels, and adds up `width` pixels a step. */
+export interface NarrowWeightGradTile {
+  readonly lanes: number;
+  /** Lanes that share a row: all of them, or four. */
+  readonly team: number;
+  readonly kh: number;
+  readonly kw: number;
+  readonly inner: number;
+  readonly width: number;
+}
+
 interface WeightGradShape {
   /** Input and output channels in vec4s. */
   readonly inputs: number;
@@ -154,4 +165,16 @@ export function chooseWeightGradTile(lanes: number, shape: WeightGradShape): Wei
     taps,
     rowPadding: isRow ? padX : -1,
   };
+}
+
+/** The tile for images of up to four channels, where the taps fit the registers and rows are wide. */
+export function chooseNarrowWeightGradTile(
+  lanes: number,
+  { kh, kw, wo, outputs, stride }: WeightGradShape,
+  ci: number,
+): NarrowWeightGradTile | undefined {
+  const width = 8;
+  const fills = wo >= 0.75 * roundUp(wo, width);
+  if (ci > 4 || stride > 1 || kh * kw > 9 || !fills || outputs <= 2) return undefined;
+  return { lanes, team: outputs <= 4 ? 4 : lanes, kh, kw, inner: ci, width };
 }

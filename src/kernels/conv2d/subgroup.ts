@@ -19,10 +19,12 @@ import { correlationResident } from "./subgroup-resident.ts";
 import {
   chooseCorrelationTile,
   chooseNarrowTile,
+  chooseNarrowWeightGradTile,
   chooseResidentTile,
   chooseWeightGradTile,
 } from "./subgroup-tiles.ts";
 import { weightGradSubgroup } from "./subgroup-weight-grad.ts";
+import { weightGradNarrow } from "./subgroup-weight-grad-narrow.ts";
 
 /** Workgroups that keep the cores busy, where each loads all weights of its channels. */
 const residentGroups = 32;
@@ -133,10 +135,12 @@ export function launchWeightGradSubgroup(device: Device, args: WeightGradArgumen
   const { ho, wo } = outputExtents(shape);
   const lanes = device.info.subgroupSize;
   const [inputs, outputs] = [quadsOf(ci), quadsOf(co)];
-  const tile = chooseWeightGradTile(lanes, { inputs, kh, kw, wi: w, wo, outputs, padX, stride });
-  const teams = lanes / tile.team;
-  const columnGroups = Math.ceil((kh * Math.ceil(kw / tile.taps) * inputs) / tile.team);
-  const outputGroups = Math.ceil((4 * outputs) / tile.channels);
+  const sizes = { n, hi: h, wi: w, inputs, ho, wo, outputs, kh, kw, padY, padX, stride };
+  const narrow = suitsTexels(device, x, dy) ? chooseNarrowWeightGradTile(lanes, sizes, ci) : undefined;
+  const tile = chooseWeightGradTile(lanes, sizes);
+  const teams = lanes / (narrow ?? tile).team;
+  const columnGroups = narrow ? 1 : Math.ceil((kh * Math.ceil(kw / tile.taps) * inputs) / tile.team);
+  const outputGroups = Math.ceil(outputs / (narrow?.team ?? tile.channels / 4));
   const weights = 4 * outputs * kh * kw * inputs * 4;
   const pixels = n * ho * wo;
   const wanted = Math.max(
@@ -149,16 +153,15 @@ export function launchWeightGradSubgroup(device: Device, args: WeightGradArgumen
   );
   const splits = Math.ceil(Math.max(1, Math.min(wanted, most)) / teams) * teams;
   const readsEnough = columnGroups + kh * outputGroups > 3;
-  const sizes = { n, hi: h, wi: w, inputs, ho, wo, outputs, kh, kw, padY, padX, stride };
   const run = (x: BufferView) =>
     withQuads(device, dy, pixels, co, (dy) =>
       intoWeights(device, dweight, shape, (dweight) =>
-        inParts(device, dweight, weights, splits, (parts) =>
-          weightGradSubgroup({ ...tile, texels: readsEnough && suitsTexels(device, x, dy) })(device, {
-            ...{ x, dy, parts, ...sizes },
-            ...{ columnGroups, outputGroups, splits },
-          }),
-        ),
+        inParts(device, dweight, weights, splits, (parts) => {
+          const texels = suitsTexels(device, x, dy);
+          const given = { ...{ x, dy, parts }, ...sizes, ...{ columnGroups, outputGroups, splits } };
+          if (narrow) weightGradNarrow({ ...narrow, texels })(device, given);
+          else weightGradSubgroup({ ...tile, texels: texels && readsEnough })(device, given);
+        }),
       ),
     );
   if (kept?.input) run(kept.input);
