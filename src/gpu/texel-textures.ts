@@ -25,7 +25,10 @@ const mostBytes = 8192 * rowBytes;
 const leastBytes = 2 ** 15;
 
 /** Whether the adapter reads these faster as texels than from their buffers; it's for the caller to know that they're read often. */
-export function suitsTexels({ info }: { readonly info: GpuInfo }, ...views: readonly BufferView[]): boolean {
+export function suitsTexels(
+  { info }: { readonly info: GpuInfo },
+  ...views: readonly Pick<BufferView, "byteLength">[]
+): boolean {
   // With 16 lanes lavapipe reads wrong texels.
   const prefers = /llvmpipe/i.test(info.description) && info.subgroupSize > 0 && info.subgroupSize <= 8;
   const sizes = views.map(({ byteLength }) => byteLength);

@@ -17,7 +17,9 @@ import {
   type PanelProductArguments,
   type ProductForm,
   panelArguments,
+  panelGroups,
   panelParams,
+  panelPlace,
 } from "./panel-product.ts";
 
 interface Product {
@@ -71,19 +73,12 @@ const panelLoop = memoise((product: Product) => {
   return kernel(`gemm_panels_${form}_${lanes}${texels ? "_texels" : ""}`, {
     read: { a: element, b: element },
     write: { y: "quad" },
-    params: { ...panelParams, tiles: "i32", steps: "i32" },
-    groups: ({ tiles, panels, points, splits }) => tiles * panels * points * splits,
-    subgroups: true,
+    params: { ...panelParams, steps: "i32" },
+    ...panelGroups,
     workgroupSize: lanes,
     constants: { lanes },
-    body: wgsl`
-    let panel = i32(group) % params.panels;
-    let tile = i32(group) / params.panels % params.tiles;
-    let product = i32(group) / (params.panels * params.tiles);
-    let point = product % params.points;
-    let split = product / params.points;
+    body: wgsl`${panelPlace}
     let firstRow = tile * 4 * lanes;
-    let column = i32(lane);
     let firstA = point * params.pointA + ${alongA ? "(firstRow + column) * params.rowA" : "tile * params.panelA + column"};
     let firstB = point * params.pointB + ${alongB ? "(panel * lanes + column) * 4 * params.rowB" : "panel * params.panelB + column"};
     ${unroll(4 * lanes, (row) => `var sum${row} = quad(0);`)}

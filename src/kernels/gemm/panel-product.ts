@@ -7,6 +7,7 @@
  */
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
+import { wgsl } from "../../gpu/kernel.ts";
 
 /**
  * What is multiplied:
@@ -48,7 +49,7 @@ export interface PanelProductArguments {
   readonly splits?: number;
 }
 
-/** Parameters of the kernels that say where matrices lie, and how many panels and points there are. */
+/** Parameters of the kernels: where matrices lie, and how many panels, tiles of rows, and points there are. */
 export const panelParams = {
   rowA: "i32",
   panelA: "i32",
@@ -62,9 +63,30 @@ export const panelParams = {
   rows: "i32",
   quads: "i32", // vec4s of columns
   panels: "i32",
+  tiles: "i32",
   points: "i32",
   splits: "i32",
 } as const;
+
+/** What the kernels are declared with, beside their own. */
+export const panelGroups = {
+  groups: ({
+    panels,
+    tiles,
+    points,
+    splits,
+  }: Readonly<Record<"panels" | "tiles" | "points" | "splits", number>>) => panels * tiles * points * splits,
+  subgroups: true,
+} as const;
+
+/** Where a workgroup is: its `panel`, `tile` of rows and `product`, of which `point` and `split`; and a lane's `column` of vec4s. */
+export const panelPlace = wgsl`
+    let panel = i32(group) % params.panels;
+    let tile = i32(group) / params.panels % params.tiles;
+    let product = i32(group) / (params.panels * params.tiles);
+    let point = product % params.points;
+    let split = product / params.points;
+    let column = i32(lane);`;
 
 export function panelArguments({ info: { subgroupSize } }: Device, args: PanelProductArguments) {
   const { a, b, y, strides, rows, quads, points = 1, splits = 1 } = args;

@@ -25,7 +25,9 @@ import {
   type PanelProductArguments,
   type ProductForm,
   panelArguments,
+  panelGroups,
   panelParams,
+  panelPlace,
 } from "./panel-product.ts";
 
 /** Steps of a part of b: few different ones, since each is a kernel of its own that takes 0.1 to 1.4 s to compile. */
@@ -115,26 +117,19 @@ const panelResident = memoise((tile: Tile) => {
   return kernel(`gemm_resident_${form}_${lanes}_${steps}${inParts ? "_parts" : ""}`, {
     read: { a: "texels", b: "texels" },
     write: { y: "quad" },
-    params: { ...panelParams, parts: "i32", blocks: "i32", share: "i32" }, // blocks of rows, each `share` long
-    groups: ({ panels, blocks, points, splits }) => panels * blocks * points * splits,
-    subgroups: true,
+    params: { ...panelParams, parts: "i32", share: "i32" }, // share: rows of a tile
+    ...panelGroups,
     workgroupSize: lanes,
     constants: { lanes },
-    body: wgsl`
-    let panel = i32(group) % params.panels;
-    let block = i32(group) / params.panels % params.blocks;
-    let product = i32(group) / (params.panels * params.blocks);
-    let point = product % params.points;
-    let split = product / params.points;
+    body: wgsl`${panelPlace}
     let firstPart = split * params.parts / params.splits;
-    let column = i32(lane);
     let lastRow = params.rows - 1;
-    let end = min((block + 1) * params.share, params.rows);
+    let end = min((tile + 1) * params.share, params.rows);
     let atY = product * params.pointY + panel * params.panelY + column;
     for (var part = firstPart; part < (split + 1) * params.parts / params.splits; part++) {
       let first = part * ${steps};
       ${loadB(tile)}
-      for (var firstRow = block * params.share; firstRow < end; firstRow += ${rows}) {
+      for (var firstRow = tile * params.share; firstRow < end; firstRow += ${rows}) {
         // Behind the last row comes the last row again, with the same sums; down columns there's none behind it, since rows come in fours.
         ${unroll(rows, (r) => `let row${r} = min(firstRow + ${r}, lastRow); let atY${r} = atY + row${r} * params.rowY;`)}
         ${loadA(tileOfRows)}
@@ -154,8 +149,8 @@ export function multiplyResident(device: Device, args: PanelProductArguments, st
   const { rows, panels, points, splits } = given;
   const parts = args.steps / steps;
   const tile: Tile = { lanes: device.info.subgroupSize, form: args.form, steps, inParts: parts > splits };
-  const blocks = Math.min(Math.ceil(busyGroups / (panels * points * splits)), Math.ceil(rows / leastRows));
+  const tiles = Math.min(Math.ceil(busyGroups / (panels * points * splits)), Math.ceil(rows / leastRows));
   const atATime = rowsOf(tile);
-  const share = Math.ceil(rows / blocks / atATime) * atATime;
-  panelResident(tile)(device, { ...given, parts, blocks, share });
+  const share = Math.ceil(rows / tiles / atATime) * atATime;
+  panelResident(tile)(device, { ...given, parts, tiles, share });
 }
