@@ -103,26 +103,26 @@ class Stamps {
 }
 
 async function timeByWaiting(device: Device, commands: readonly DeferredCommand[]): Promise<number[]> {
+  const waits: number[] = [];
   const empty: number[] = [];
-  for (let k = 0; k < 9; k++) empty.push(await wait(device));
-  const overhead = empty.sort((a, b) => a - b)[4] ?? 0;
-  const times: number[] = [];
   for (const command of commands) {
     if (command.kind !== "dispatch") {
       execute(device, command);
       continue;
     }
-    await device.idle();
-    const start = performance.now();
-    execute(device, command);
-    await device.idle();
-    times.push(Math.max(0, performance.now() - start - overhead));
+    await device.idle(); // what copies and writes take isn't the launch's
+    empty.push(await wait(device));
+    waits.push(await wait(device, command));
   }
-  return times;
+  // Waits for nothing between those for launches: a busy machine lengthens both alike.
+  const overhead = empty.sort((a, b) => a - b)[empty.length >> 1] ?? 0;
+  return waits.map((ms) => Math.max(0, ms - overhead));
 }
 
-async function wait(device: Device): Promise<number> {
+/** @returns the milliseconds until the device has done a command, or nothing */
+async function wait(device: Device, command?: DeferredCommand): Promise<number> {
   const start = performance.now();
+  if (command) execute(device, command);
   await device.idle();
   return performance.now() - start;
 }
