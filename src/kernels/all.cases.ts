@@ -14,6 +14,7 @@ import type { KernelCase } from "./cases.ts";
 import { channelSumCases } from "./channel-sum.cases.ts";
 import { conv2dFamilyCases } from "./conv2d/conv2d.cases.ts";
 import { conv2dResidentCases } from "./conv2d/resident.cases.ts";
+import { conv2dWinogradInRegistersCases } from "./conv2d/subgroup-winograd.cases.ts";
 import { crossEntropyCases, metricsCases } from "./cross-entropy.cases.ts";
 import { dropoutCases } from "./dropout.cases.ts";
 import { elementwiseCases } from "./elementwise.cases.ts";
@@ -45,6 +46,7 @@ export const allCases: readonly KernelCase[] = [
   ...channelSumCases,
   ...conv2dFamilyCases,
   ...conv2dResidentCases,
+  ...conv2dWinogradInRegistersCases,
   ...elementwiseCases,
   ...finiteCases,
   ...gatherCases,

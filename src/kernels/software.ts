@@ -6,11 +6,11 @@ export {
   launchWeightGradSubgroup,
   suitsSubgroup as suitsConv2dSubgroup,
 } from "./conv2d/subgroup.ts";
+export { chooseWinogradSubgroup } from "./conv2d/subgroup-winograd.ts";
 export {
   launchForwardWindows,
   launchWeightGradWindows,
   suitsWindows,
   windowBytes,
 } from "./conv2d/windows.ts";
-export { panelsLayout } from "./conv2d/winograd/panels-layout.ts";
 export { launchGemmSubgroup, suitsSubgroup as suitsGemmSubgroup } from "./gemm/subgroup.ts";

@@ -1,4 +1,2 @@
 /** Winograd's algorithm: loaded with the first op of a device that uses it, see `loading.ts`. */
 export { chooseWinograd } from "./conv2d/winograd/choice.ts";
-export { launchBackwardWinograd, launchForwardWinograd } from "./conv2d/winograd/launch.ts";
-export { rowsLayout } from "./conv2d/winograd/rows-layout.ts";

@@ -252,7 +252,7 @@ type LayoutName = keyof typeof layouts;
 const layoutNames = ["winograd", "tiled-winograd"] as const;
 
 /** Roundings of the transforms grow with their matrices. */
-const winograd = (layoutName: LayoutName, algorithm: TileAlgorithm, limit?: number): Variant => {
+export const winograd = (layoutName: LayoutName, algorithm: TileAlgorithm, limit?: number): Variant => {
   const growth = growthOfRoundings(algorithm);
   const layoutOf = layouts[layoutName];
   const wayOf = (device: Device, { shape }: { readonly shape: Conv2dShape }) => {

@@ -12,7 +12,6 @@ import { launchForwardPlain, launchInputGradPlain, launchWeightGradPlain } from 
 import { paddedBytes } from "./quads.ts";
 import { type AnyConv2dShape, type Conv2dShape, type GeneralConv2dShape, isDepthwise } from "./shape.ts";
 import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled, suitsTiled } from "./tiled.ts";
-import type { WinogradChoice } from "./winograd/choice.ts";
 
 /** What forward leaves for the gradients: x and weights as the configuration transforms them. */
 export interface Conv2dKept {
@@ -60,6 +59,17 @@ export interface Conv2dConfiguration<Shape = Conv2dShape> {
   forward(device: Device, args: ForwardArguments<Shape>): void;
   inputGrad(device: Device, args: InputGradArguments<Shape>): void;
   weightGrad(device: Device, args: WeightGradArguments<Shape>): void;
+}
+
+/** Winograd's algorithm, where it's faster for a shape. */
+export interface WinogradConfiguration {
+  forward(device: Device, args: ForwardArguments): void;
+  /** The gradients that are asked for. */
+  backward(device: Device, args: BackwardArguments): void;
+  /** Whether it's for the filter gradient, too. */
+  readonly weightGrad: boolean;
+  /** Bytes of what forward can keep for the gradients. */
+  readonly kept: Readonly<Record<keyof Conv2dKept, number>>;
 }
 
 /** Those that compute by the definition. */
@@ -124,12 +134,13 @@ function directFor(device: Device, shape: Conv2dShape): Conv2dConfiguration {
     : conv2dConfigurations[direct];
 }
 
-function winogradFor(device: Device, shape: Conv2dShape): WinogradChoice | undefined {
+function winogradFor(device: Device, shape: Conv2dShape): WinogradConfiguration | undefined {
   const configuration = chooseConfiguration(device, "conv2d");
   if (directOf[configuration] === configuration) return undefined;
-  const { chooseWinograd, rowsLayout } = winogradKernels();
-  const layout = configuration === "winograd" ? softwareKernels().panelsLayout(device) : rowsLayout;
-  return chooseWinograd(device, layout, shape);
+  const { chooseWinograd } = winogradKernels();
+  return configuration === "winograd"
+    ? softwareKernels().chooseWinogradSubgroup(device, shape, chooseWinograd)
+    : chooseWinograd(device, shape);
 }
 
 /** Of the matrix of windows, or of x with its channels filled up. */
@@ -160,8 +171,7 @@ export function conv2dForward(device: Device, { shape, ...views }: ForwardArgume
     return;
   }
   const winograd = winogradFor(device, shape);
-  if (winograd) winogradKernels().launchForwardWinograd(device, { shape, ...views }, winograd);
-  else directFor(device, shape).forward(device, { shape, ...views });
+  (winograd ?? directFor(device, shape)).forward(device, { shape, ...views });
 }
 
 /**
@@ -178,8 +188,7 @@ export function conv2dBackward(device: Device, args: BackwardArguments<AnyConv2d
   }
   const winograd = winogradFor(device, shape);
   const fast = winograd ? { dx, dweight: winograd.weightGrad ? dweight : undefined } : {};
-  if (winograd && (fast.dx || fast.dweight))
-    winogradKernels().launchBackwardWinograd(device, { ...args, ...fast, shape }, winograd);
+  if (fast.dx || fast.dweight) winograd?.backward(device, { ...args, ...fast, shape });
   const direct = directFor(device, shape);
   if (dx && !fast.dx) direct.inputGrad(device, { shape, dy, weight, dx });
   if (dweight && !fast.dweight)

@@ -120,9 +120,25 @@ export function chooseResidentTile(
   const { wo, channels, depth, kh, kw, inStride, outStride } = shape;
   const steps = kh * kw * depth;
   if (inStride > 1 || outStride > 1 || steps > mostResident || channels <= 8) return undefined;
-  const team = channels <= 16 ? 4 : lanes;
   const width = Math.min(8, wo, Math.floor(mostResident / steps));
-  return { lanes, team, kh, kw, depth, width, turned };
+  return { lanes, team: teamOf(lanes, channels), kh, kw, depth, width, turned };
+}
+
+/** Lanes that keep the weights of a vec4 of output channels each. */
+export const teamOf = (lanes: number, channels: number): number => (channels <= 16 ? 4 : lanes);
+
+/** Workgroups that keep the cores busy, where each loads all weights of its channels. */
+const residentGroups = 32;
+
+/** What a workgroup gets where weights stay in registers: one of the `blocks` of output channels, and `share` rows of pixels or tiles. */
+export function spreadRows(
+  rows: number,
+  channels: number,
+  { lanes, team }: { readonly lanes: number; readonly team: number },
+): { readonly blocks: number; readonly share: number } {
+  const teams = lanes / team;
+  const blocks = Math.ceil(channels / (4 * team));
+  return { blocks, share: Math.ceil(rows / Math.ceil(residentGroups / blocks) / teams) * teams };
 }
 
 /** A lane holds a vec4 of output channels by all taps of `inner` input channels, and adds up `width` pixels a step. */

@@ -22,12 +22,10 @@ import {
   chooseNarrowWeightGradTile,
   chooseResidentTile,
   chooseWeightGradTile,
+  spreadRows,
 } from "./subgroup-tiles.ts";
 import { weightGradSubgroup } from "./subgroup-weight-grad.ts";
 import { weightGradNarrow } from "./subgroup-weight-grad-narrow.ts";
-
-/** Workgroups that keep the cores busy, where each loads all weights of its channels. */
-const residentGroups = 32;
 
 /** Whether everything fits the adapter's bindings with channels filled up and weights packed. */
 export function suitsSubgroup(device: Device, shape: Conv2dShape): boolean {
@@ -96,11 +94,8 @@ function correlateResident(device: Device, args: CorrelationArguments): boolean 
   const lanes = device.info.subgroupSize;
   const tile = chooseResidentTile(lanes, correlation, turned);
   if (!tile || co % 4 > 0 || !suitsTexels(device, x, weight)) return false;
-  const teams = lanes / tile.team;
-  const blocks = Math.ceil(correlation.channels / (4 * tile.team));
-  const rows = correlation.n * correlation.ho;
-  const share = Math.ceil(rows / Math.ceil(residentGroups / blocks) / teams) * teams;
-  correlationResident(tile)(device, { x, weight, y, ...correlation, weightQuads, blocks, share });
+  const spread = spreadRows(correlation.n * correlation.ho, correlation.channels, tile);
+  correlationResident(tile)(device, { x, weight, y, ...correlation, weightQuads, ...spread });
   return true;
 }
 

@@ -1,9 +1,12 @@
 /** Where Winograd's algorithm is faster than the direct kernels. */
 import type { Device } from "../../../gpu/device.ts";
+import type { WinogradConfiguration } from "../conv2d.ts";
 import type { Conv2dShape } from "../shape.ts";
-import { chooseAlgorithm, type TileAlgorithm, tileCounts } from "./algorithm.ts";
+import { chooseAlgorithm, tileCounts } from "./algorithm.ts";
+import { launchBackwardWinograd, launchForwardWinograd } from "./launch.ts";
 import type { Layout } from "./layout.ts";
 import { partsOf, splitsOf } from "./parts.ts";
+import { rowsLayout } from "./rows-layout.ts";
 
 /**
  * Fewer channels don't fill a panel, and fewer tiles don't pay for transforming the weights. On software Vulkan with 8 lanes, 16->16@32 at batch 64 takes 33 ms
@@ -19,21 +22,12 @@ const fewestTiles = 24;
  */
 const fewestTilesOfWeightGrad = ({ lanes }: Layout) => (lanes === undefined ? fewestTiles : 32);
 
-export interface WinogradChoice {
-  readonly layout: Layout;
-  readonly algorithm: TileAlgorithm;
-  /** Whether the filter gradient uses it, too. */
-  readonly weightGrad: boolean;
-  /** Bytes of what forward can keep for the gradients. */
-  readonly kept: { readonly input: number; readonly weight: number };
-}
-
 /** The algorithm for a convolution where it is faster, and its matrices fit the adapter's bindings. */
 export function chooseWinograd(
   device: Device,
-  layout: Layout,
   shape: Conv2dShape,
-): WinogradChoice | undefined {
+  layout: Layout = rowsLayout,
+): WinogradConfiguration | undefined {
   const { n, ci, co } = shape;
   const algorithm = chooseAlgorithm(shape);
   if (!algorithm || Math.min(ci, co) < fewestChannels || ci % 4 > 0 || co % 4 > 0) return undefined;
@@ -46,5 +40,11 @@ export function chooseWinograd(
   const weight = plan.bytes(plan.weight);
   const weightGrad = tiles >= fewestTilesOfWeightGrad(layout) && splitsOf(parts) * weight <= limit;
   const input = weightGrad && parts.length === 1 ? plan.bytes(plan.x) : 0;
-  return { layout, algorithm, weightGrad, kept: { input, weight } };
+  const way = { layout, algorithm };
+  return {
+    forward: (device, args) => launchForwardWinograd(device, args, way),
+    backward: (device, args) => launchBackwardWinograd(device, args, way),
+    weightGrad,
+    kept: { input, weight },
+  };
 }
