@@ -6,6 +6,7 @@ import { averagePoolCases } from "./average-pool.cases.ts";
 import { batchNormCases } from "./batch-norm/batch-norm.cases.ts";
 import { batchNormGeluCases } from "./batch-norm/batch-norm-gelu.cases.ts";
 import { batchNormReluDropoutCases } from "./batch-norm/batch-norm-relu-dropout.cases.ts";
+import { pooledBatchNormCases } from "./batch-norm/pooled.cases.ts";
 import { biasCases } from "./bias.cases.ts";
 import { binaryCases } from "./binary.cases.ts";
 import { binaryCrossEntropyCases } from "./binary-cross-entropy.cases.ts";
@@ -63,6 +64,7 @@ export const allCases: readonly KernelCase[] = [
   ...batchNormCases,
   ...batchNormGeluCases,
   ...batchNormReluDropoutCases,
+  ...pooledBatchNormCases,
   ...crossEntropyCases,
   ...metricsCases,
   ...dropoutCases,

@@ -23,7 +23,7 @@ import { kernel, type ParamType, wgsl } from "../gpu/kernel.ts";
 type Cell = "quad" | "scalar";
 
 /** Places in a window, as many as there are channels in a cell, and as they're stored. */
-const places = {
+export const places = {
   quad: wgsl`
     alias cell = quad;
     alias place = vec4u;
@@ -242,7 +242,8 @@ export function maxPoolOutput(pool: MaxPoolSize): [height: number, width: number
   ];
 }
 
-const isTwoByTwo = (pool: MaxPoolSize) =>
+/** Whether windows of 2 x 2 lie side by side, and channels come in fours. */
+export const isTwoByTwo = (pool: MaxPoolSize): boolean =>
   isVectorized(pool) &&
   [...pool.size, ...pool.stride].every((extent) => extent === 2) &&
   pool.padding.every((pixels) => pixels === 0);

@@ -161,8 +161,8 @@ export interface BatchNormLayerOptions {
 
 /** What `BatchNorm.forward` takes. */
 export interface BatchNormForwardOptions extends ForwardOptions {
-  /** Apply ReLU to the result, and then this dropout layer if there is one: `batchNormReluDropout`, cheaper than layers of their own. */
-  readonly relu?: { readonly dropout?: Dropout | undefined };
+  /** Apply ReLU to the result, and then these layers, those that there are: `batchNormReluDropout`, cheaper than layers of their own. */
+  readonly relu?: { readonly dropout?: Dropout | undefined; readonly pool?: MaxPool2d | undefined };
   /** Apply GELU to the result: `batchNormGelu`, cheaper than a layer of its own. Not together with `relu`. */
   readonly gelu?: boolean;
 }
@@ -201,7 +201,8 @@ export class BatchNorm extends Module {
     if (thenGelu) return batchNormGelu(x, gamma, beta, statistics);
     if (!then) return batchNorm(x, gamma, beta, statistics);
     const { rate = 0, rng } = then.dropout ?? {};
-    return batchNormReluDropout(x, gamma, beta, { ...statistics, rate, rng });
+    const pool = then.pool?.options;
+    return batchNormReluDropout(x, gamma, beta, { ...statistics, rate, rng, pool });
   }
 }
 

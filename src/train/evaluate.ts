@@ -1,10 +1,7 @@
 /** Loss and accuracy of a model on a set. */
-import type { Batch, GpuImages } from "../data/gpu-images.ts";
-import { Metrics, type MetricsResult } from "../tensor/ops/metrics.ts";
-import { softmaxCrossEntropy } from "../tensor/ops/softmax-cross-entropy.ts";
-import { noGrad } from "../tensor/tape.ts";
+import type { GpuImages } from "../data/gpu-images.ts";
+import type { MetricsResult } from "../tensor/ops/metrics.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Pace } from "./pace.ts";
 
 /** What training and evaluation ask of a model; every `nn.Module` that takes images and gives logits has it. */
 export interface Classifier {
@@ -38,39 +35,6 @@ export async function evaluate(
   images: GpuImages,
   options: EvaluateOptions = {},
 ): Promise<MetricsResult> {
-  const { batch = 128, eager = false, signal, onProgress, onLogits = () => {} } = options;
-  const { gpu } = images;
-  const metrics = new Metrics(gpu);
-  const pace = new Pace(gpu);
-  const pass = images.passInOrder(batch);
-  const step = (size: number) => evaluationStep(model, pass.gather(size), metrics);
-  const recorded = gpu.record(step);
-  // What they read may be the first to see an error.
-  const looks: unknown[] = [];
-  try {
-    let done = 0;
-    for (let { size } = pass; size > 0; { size } = pass) {
-      signal?.throwIfAborted();
-      if (eager) gpu.scope(() => void looks.push(onLogits(step(size), done)));
-      else looks.push(onLogits(recorded(size), done));
-      pass.advance();
-      done += size;
-      onProgress?.(done, images.count);
-      await pace.step();
-    }
-    await pace.finish();
-    await Promise.all(looks);
-    return await metrics.read();
-  } finally {
-    recorded.release();
-  }
-}
-
-/** One batch of an evaluation. @returns its logits */
-export function evaluationStep(model: Classifier, { images, labels }: Batch, metrics: Metrics): Tensor {
-  return noGrad(() => {
-    const logits = model.forward(images, { training: false });
-    metrics.add(softmaxCrossEntropy(logits, labels), logits, labels);
-    return logits;
-  });
+  const { evaluateInOrder } = await import("./loops.ts");
+  return evaluateInOrder(model, images, options);
 }

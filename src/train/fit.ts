@@ -121,6 +121,6 @@ export async function fit(
   set: DataSet,
   options: FitOptions,
 ): Promise<FitResult> {
-  const { TrainingRun } = await import("./training-run.ts");
+  const { TrainingRun } = await import("./loops.ts");
   return new TrainingRun(model, optimizer, set, options).finish();
 }

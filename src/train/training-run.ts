@@ -11,7 +11,8 @@ import { Metrics, type MetricsResult } from "../tensor/ops/metrics.ts";
 import { softmaxCrossEntropy } from "../tensor/ops/softmax-cross-entropy.ts";
 import type { RecordedStep } from "../tensor/record.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Classifier, evaluate, evaluationStep } from "./evaluate.ts";
+import type { Classifier } from "./evaluate.ts";
+import { evaluateInOrder, evaluationStep } from "./evaluation.ts";
 import { DivergedError, type FitOptimizer, type FitOptions, type FitResult, type Progress } from "./fit.ts";
 import { type MemoryNeed, memoryNeed, requireFit } from "./memory.ts";
 import { Pace } from "./pace.ts";
@@ -241,7 +242,7 @@ export class TrainingRun {
     const began = performance.now();
     let validation: MetricsResult;
     try {
-      validation = await evaluate(this.#validated, this.#set.test, {
+      validation = await evaluateInOrder(this.#validated, this.#set.test, {
         batch: this.#evaluateBatch,
         eager: this.#options.eager,
         signal,

@@ -7,12 +7,19 @@
  */
 import type { BufferView } from "../../gpu/buffers.ts";
 import { wgsl } from "../../gpu/kernel.ts";
+import type { MaxPoolSize } from "../max-pool.ts";
 import type { BatchNormSize, Cell } from "./columns.ts";
 
 /** Dropout's scale and the bits that forward wrote. */
 export interface Gate {
   readonly gate: BufferView;
   readonly scale: number;
+}
+
+/** A max-pool behind ReLU, and the places of its maxima: see pooled.ts. */
+export interface PooledGate {
+  readonly gate: BufferView;
+  readonly pool: MaxPoolSize;
 }
 
 /** u32 words that hold the gate. */

@@ -162,15 +162,17 @@ export function normalizeAffineGrad(
   });
 }
 
-/** The same from sums that `launch` adds up, chunk by chunk. */
+/** The same from sums that `launch` adds up, chunk by chunk. @param walked rows that are cut into chunks, where they aren't x's */
 export function mergeSums(
   device: Device,
   { moments, gamma, dgamma, dbeta, coefficients }: AffineGradViews,
   size: BatchNormSize & { readonly training: boolean },
   launch: (partials: BufferView, cut: ReturnType<typeof cutIntoChunks>) => void,
+  walked = size.rows,
 ): void {
-  const cut = cutIntoChunks(device, size);
-  withPartials(device, size, (partials) => {
+  const extents = { rows: walked, channels: size.channels };
+  const cut = cutIntoChunks(device, extents);
+  withPartials(device, extents, (partials) => {
     launch(partials, cut);
     const finish = cut.vectorized ? batchNormAffineGrad : batchNormAffineGradScalar;
     const row_share = size.training ? 1 / size.rows : 0;

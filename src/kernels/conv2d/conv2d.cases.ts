@@ -12,10 +12,10 @@ import {
   type BackwardArguments,
   type Conv2dConfiguration,
   conv2dBackward,
-  conv2dConfigurations,
   conv2dForward,
   type DirectConfiguration,
   generalConfigurations,
+  tiled,
 } from "./conv2d.ts";
 import { type Layer, recordLayers, vggLayers } from "./layers.cases.ts";
 import { padChannels, unpadChannels } from "./pack.ts";
@@ -29,8 +29,9 @@ import {
   outputExtents,
   sizesOf,
 } from "./shape.ts";
+import { subgroup } from "./subgroup.ts";
 import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled } from "./tiled.ts";
-import { launchForwardWindows, launchWeightGradWindows } from "./windows.ts";
+import { windows } from "./windows.ts";
 import {
   chooseAlgorithm,
   growthOfRoundings,
@@ -109,7 +110,7 @@ interface Variant<Shape = Conv2dShape> {
 
 export const direct = (configuration: DirectConfiguration): Variant => ({
   title: configuration,
-  launch: conv2dConfigurations[configuration],
+  launch: { plain: generalConfigurations.plain, subgroup, tiled }[configuration],
   skip: skip[configuration],
   tolerance: directTolerance,
 });
@@ -226,15 +227,7 @@ const tiledWith = (plan: TilePlan): Conv2dConfiguration => ({
   weightGrad: (device, args) => launchWeightGradTiled(device, args, plan),
 });
 
-const fewChannels: Variant = {
-  ...direct("subgroup"),
-  title: "windows",
-  launch: {
-    ...conv2dConfigurations.subgroup,
-    forward: launchForwardWindows,
-    weightGrad: launchWeightGradWindows,
-  },
-};
+const fewChannels: Variant = { ...direct("subgroup"), title: "windows", launch: windows };
 /** One to three channels, every window and stride; pixels in fours. */
 const fewChannelShapes = (
   [

@@ -9,7 +9,7 @@ import { type ConfigurationOf, chooseConfiguration } from "../configuration.ts";
 import { softwareKernels, winogradKernels } from "../loading.ts";
 import { launchForwardDepthwise, launchInputGradDepthwise, launchWeightGradDepthwise } from "./depthwise.ts";
 import { launchForwardPlain, launchInputGradPlain, launchWeightGradPlain } from "./plain.ts";
-import { paddedBytes } from "./quads.ts";
+import { paddedInputBytes } from "./quads.ts";
 import { type AnyConv2dShape, type Conv2dShape, type GeneralConv2dShape, isDepthwise } from "./shape.ts";
 import { launchForwardTiled, launchInputGradTiled, launchWeightGradTiled, suitsTiled } from "./tiled.ts";
 
@@ -56,6 +56,8 @@ export interface WeightGradArguments<Shape = Conv2dShape> {
 }
 
 export interface Conv2dConfiguration<Shape = Conv2dShape> {
+  /** Bytes of what forward can keep for the filter gradient; left out where that's nothing. */
+  readonly keptBytes?: (shape: Shape) => number;
   forward(device: Device, args: ForwardArguments<Shape>): void;
   inputGrad(device: Device, args: InputGradArguments<Shape>): void;
   weightGrad(device: Device, args: WeightGradArguments<Shape>): void;
@@ -98,40 +100,18 @@ export const generalConfigurations = { plain, depthwise };
 
 const generalFor = (shape: GeneralConv2dShape) => (isDepthwise(shape) ? depthwise : plain);
 
-export const conv2dConfigurations: Readonly<Record<DirectConfiguration, Conv2dConfiguration>> = {
-  plain,
-  subgroup: {
-    forward: (device, args) => softwareKernels().launchForwardSubgroup(device, args),
-    inputGrad: (device, args) => softwareKernels().launchInputGradSubgroup(device, args),
-    weightGrad: (device, args) => softwareKernels().launchWeightGradSubgroup(device, args),
-  },
-  tiled: {
-    forward: (device, args) => launchForwardTiled(device, args),
-    inputGrad: (device, args) => launchInputGradTiled(device, args),
-    weightGrad: (device, args) => launchWeightGradTiled(device, args),
-  },
-};
-
-/** The subgroup configuration's for few input channels. */
-const windows: Conv2dConfiguration = {
-  ...conv2dConfigurations.subgroup,
-  forward: (device, args) => softwareKernels().launchForwardWindows(device, args),
-  weightGrad: (device, args) => softwareKernels().launchWeightGradWindows(device, args),
-};
-
-const suits: Readonly<Record<DirectConfiguration, (device: Device, shape: Conv2dShape) => boolean>> = {
-  plain: () => true,
-  subgroup: (device, shape) => softwareKernels().suitsConv2dSubgroup(device, shape),
-  tiled: suitsTiled,
+export const tiled: Conv2dConfiguration = {
+  keptBytes: paddedInputBytes,
+  forward: (device, args) => launchForwardTiled(device, args),
+  inputGrad: (device, args) => launchInputGradTiled(device, args),
+  weightGrad: (device, args) => launchWeightGradTiled(device, args),
 };
 
 /** The direct kernels for a shape; plain where the configuration's copies would be too large for a binding. */
 function directFor(device: Device, shape: Conv2dShape): Conv2dConfiguration {
   const direct = directOf[chooseConfiguration(device, "conv2d")];
-  if (!suits[direct](device, shape)) return conv2dConfigurations.plain;
-  return direct === "subgroup" && softwareKernels().suitsWindows(device, shape)
-    ? windows
-    : conv2dConfigurations[direct];
+  if (direct === "subgroup") return softwareKernels().chooseConv2dSubgroup(device, shape) ?? plain;
+  return direct === "tiled" && suitsTiled(device, shape) ? tiled : plain;
 }
 
 function winogradFor(device: Device, shape: Conv2dShape): WinogradConfiguration | undefined {
@@ -143,25 +123,15 @@ function winogradFor(device: Device, shape: Conv2dShape): WinogradConfiguration 
     : chooseWinograd(device, shape);
 }
 
-/** Of the matrix of windows, or of x with its channels filled up. */
-function directKeptBytes(device: Device, shape: Conv2dShape): number {
-  const direct = directFor(device, shape);
-  if (direct === windows) return softwareKernels().windowBytes(shape);
-  return direct === conv2dConfigurations.plain ? 0 : paddedBytes(shape.n * shape.h * shape.w, shape.ci);
-}
-
 /** Bytes of what forward can keep for the gradients; 0 of what it has no use for. */
 export function conv2dKeptBytes(
   device: Device,
   shape: AnyConv2dShape,
 ): Readonly<Record<keyof Conv2dKept, number>> {
   if ("groups" in shape) return { input: 0, weight: 0 };
-  const winograd = winogradFor(device, shape);
-  if (winograd) return winograd.kept;
-  return {
-    input: directKeptBytes(device, shape),
-    weight: 0,
-  };
+  return (
+    winogradFor(device, shape)?.kept ?? { input: directFor(device, shape).keptBytes?.(shape) ?? 0, weight: 0 }
+  );
 }
 
 /** y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy stride - padding + ky, ox stride - padding + kx, ci] weight[co, ky, kx, ci]. */

@@ -10,8 +10,11 @@ import { type Conv2dShape, sizesOf } from "./shape.ts";
 export const quadsOf = (channels: number) => Math.ceil(channels / 4);
 
 /** Bytes of the copy that `withQuads` makes; 0 where it makes none. */
-export const paddedBytes = (rows: number, channels: number) =>
+const paddedBytes = (rows: number, channels: number) =>
   channels % 4 === 0 ? 0 : rows * quadsOf(channels) * 16;
+
+/** The same for a convolution's input. */
+export const paddedInputBytes = ({ n, h, w, ci }: Conv2dShape): number => paddedBytes(n * h * w, ci);
 
 /** Calls `use` with x as vec4s of channels: x itself, or a copy that is filled up with zeros. @param kept where the copy is to stay */
 export function withQuads(

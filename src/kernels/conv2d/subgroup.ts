@@ -8,10 +8,15 @@ import { suitsTexels } from "../../gpu/texel-textures.ts";
 import { inParts } from "../channel-sum.ts";
 import { wholeRows } from "../gemm/panel-product.ts";
 import { multiplyPanels } from "../gemm/panels.ts";
-import type { ForwardArguments, InputGradArguments, WeightGradArguments } from "./conv2d.ts";
+import type {
+  Conv2dConfiguration,
+  ForwardArguments,
+  InputGradArguments,
+  WeightGradArguments,
+} from "./conv2d.ts";
 import { type CorrelationArguments, forwardAsCorrelation, inputGradAsCorrelation } from "./correlation.ts";
 import { type PackWeightsLayout, packWeights } from "./pack.ts";
-import { intoWeights, quadsOf, withQuads } from "./quads.ts";
+import { intoWeights, paddedInputBytes, quadsOf, withQuads } from "./quads.ts";
 import { type Conv2dShape, outputExtents } from "./shape.ts";
 import { correlationSubgroup } from "./subgroup-correlation.ts";
 import { correlationNarrow } from "./subgroup-narrow.ts";
@@ -184,3 +189,10 @@ function pixelWeightGrad(device: Device, { shape, x, dy, dweight }: WeightGradAr
   });
   return true;
 }
+
+export const subgroup: Conv2dConfiguration = {
+  keptBytes: paddedInputBytes,
+  forward: launchForwardSubgroup,
+  inputGrad: launchInputGradSubgroup,
+  weightGrad: launchWeightGradSubgroup,
+};

@@ -13,9 +13,10 @@ import { channelSum } from "../channel-sum.ts";
 import { wholeRows } from "../gemm/panel-product.ts";
 import { multiplyPanels } from "../gemm/panels.ts";
 import { components, memoise, unroll } from "../unroll.ts";
-import type { ForwardArguments, WeightGradArguments } from "./conv2d.ts";
+import type { Conv2dConfiguration, ForwardArguments, WeightGradArguments } from "./conv2d.ts";
 import { intoQuads, quadsOf, withQuads } from "./quads.ts";
 import { type Conv2dShape, outputExtents } from "./shape.ts";
+import { subgroup, suitsSubgroup } from "./subgroup.ts";
 
 /** Pixels whose products are added one after the other; longer sums are split. */
 const longestChain = 2048;
@@ -77,14 +78,14 @@ const pixelsOf = (shape: Conv2dShape) => {
 };
 
 /** Bytes of the matrix of windows. */
-export const windowBytes = (shape: Conv2dShape) => pixelsOf(shape) * quadsOf(sizeOf(shape)) * 16;
+const windowBytes = (shape: Conv2dShape) => pixelsOf(shape) * quadsOf(sizeOf(shape)) * 16;
 
 /**
  * Whether a convolution is one of few input channels that this is faster for. Its outputs must fill more than half of a panel: forward and filter gradient of 3->16@32 at batch 64
  * take 20.2 CPU ms in place of the direct kernels' 10.8; 3->24 and 3->32 20.7 and 21.0 (20.0 and 20.4). Sums over pixels go four at a time. With texels the direct kernels are faster: 3->64@32, 32 images, 10.8
  * in place of 13.7, 2x2 3->24@32, 100 images, 10.9 in place of 16.4.
  */
-export function suitsWindows(device: Device, shape: Conv2dShape): boolean {
+function suitsWindows(device: Device, shape: Conv2dShape): boolean {
   const isSmall = shape.ci < 4 && sizeOf(shape) <= 64;
   const fills = shape.co > 2 * device.info.subgroupSize && shape.co % 4 === 0;
   const byteLength = windowBytes(shape);
@@ -98,7 +99,7 @@ function makeWindows(device: Device, shape: Conv2dShape, x: BufferView, windows:
   gatherWindows({ ci, kh, kw })(device, { x, windows, ...geometry });
 }
 
-export function launchForwardWindows(device: Device, { shape, x, weight, y, kept }: ForwardArguments): void {
+function launchForwardWindows(device: Device, { shape, x, weight, y, kept }: ForwardArguments): void {
   const [steps, quads] = [quadsOf(sizeOf(shape)), quadsOf(shape.co)];
   const ofWindows = wholeRows(device, steps);
   const strides = { a: ofWindows, b: ofWindows, y: wholeRows(device, quads) };
@@ -111,10 +112,7 @@ export function launchForwardWindows(device: Device, { shape, x, weight, y, kept
   if (!kept?.input) device.release(windows);
 }
 
-export function launchWeightGradWindows(
-  device: Device,
-  { shape, x, dy, dweight, kept }: WeightGradArguments,
-): void {
+function launchWeightGradWindows(device: Device, { shape, x, dy, dweight, kept }: WeightGradArguments): void {
   const [size, rows, pixels] = [sizeOf(shape), shape.co, pixelsOf(shape)];
   const quads = quadsOf(size);
   const splits = Math.ceil(pixels / longestChain);
@@ -134,3 +132,15 @@ export function launchWeightGradWindows(
   intoQuads(device, dweight, rows, size, (y) => channelSum(device, { x: parts, y, rows: splits, channels }));
   device.release(parts);
 }
+
+/** The subgroup configuration's where `suitsWindows` says so. */
+export const windows: Conv2dConfiguration = {
+  ...subgroup,
+  keptBytes: windowBytes,
+  forward: launchForwardWindows,
+  weightGrad: launchWeightGradWindows,
+};
+
+/** The subgroup kernels for a shape, unless what they copy would be too large for a binding. */
+export const chooseConv2dSubgroup = (device: Device, shape: Conv2dShape): Conv2dConfiguration | undefined =>
+  !suitsSubgroup(device, shape) ? undefined : suitsWindows(device, shape) ? windows : subgroup;

@@ -75,27 +75,30 @@ export class Vgg extends Module {
   }
 }
 
-/** Blocks from channel count to channel count, dropout after the first ones, and a max-pool. */
+/** Blocks from channel count to channel count, dropout after the first ones, a max-pool after the last. */
 function stage(making: Making, channels: readonly number[], rates: readonly number[]): Sequential {
   const blocks = channels.slice(1).map((out, k) => new Block(making, channels[k] ?? out, out, rates[k]));
-  return new Sequential(...blocks, new MaxPool2d({ size: 2 }));
+  return new Sequential(...blocks);
 }
 
-/** Convolution, batch normalization, ReLU, and perhaps dropout. */
+/** Convolution, batch normalization, ReLU, and dropout if there is a rate for it, or else a max-pool. */
 class Block extends Module {
   readonly conv: Conv2d;
   readonly norm: BatchNorm;
   readonly dropout?: Dropout;
+  readonly pool?: MaxPool2d;
 
   constructor({ gpu, init, rng, dropout }: Making, inputs: number, out: number, rate?: number) {
     super();
     this.conv = new Conv2d(gpu, { in: inputs, out, size: 3, padding: 1, bias: false, init });
     this.norm = new BatchNorm(gpu, { channels: out });
-    if (dropout && rate !== undefined) this.dropout = new Dropout({ rate, rng });
+    if (rate === undefined) this.pool = new MaxPool2d({ size: 2 });
+    else if (dropout) this.dropout = new Dropout({ rate, rng });
   }
 
   forward(x: Tensor, options: ForwardOptions = {}): Tensor {
-    return this.norm.forward(this.conv.forward(x), { ...options, relu: { dropout: this.dropout } });
+    const { conv, norm, dropout, pool } = this;
+    return norm.forward(conv.forward(x), { ...options, relu: { dropout, pool } });
   }
 }
 

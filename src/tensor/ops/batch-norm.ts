@@ -1,9 +1,10 @@
 import { normalize } from "../../kernels/batch-norm/batch-norm.ts";
 import { normalizeGeluAffineGrad } from "../../kernels/batch-norm/batch-norm-gelu.ts";
 import type { BatchNormSize } from "../../kernels/batch-norm/columns.ts";
-import type { Gate } from "../../kernels/batch-norm/gate.ts";
+import type { Gate, PooledGate } from "../../kernels/batch-norm/gate.ts";
 import { normalizeAffineGrad, normalizeInputGrad } from "../../kernels/batch-norm/gradient.ts";
 import { batchMoments, momentsBytes, runningAsMoments } from "../../kernels/batch-norm/moments.ts";
+import { softwareKernels } from "../../kernels/loading.ts";
 import { formatShape } from "../shape.ts";
 import { type GradientSink, record } from "../tape.ts";
 import { emptyLike, type Tensor } from "../tensor.ts";
@@ -103,22 +104,27 @@ export function batchNormBackward(
   gradients: GradientSink,
   tensors: Readonly<Record<"x" | "gamma" | "beta" | "dy" | "moments", Tensor>>,
   size: BatchNormSize & { readonly training: boolean },
-  then?: Gate | "gelu",
+  then?: Gate | PooledGate | "gelu",
 ): void {
   const { x, gamma, beta, dy, moments } = tensors;
   const { device } = x;
-  const gate = then === "gelu" ? undefined : then;
+  const gate = typeof then === "object" && "scale" in then ? then : undefined;
+  const pooled = typeof then === "object" && "pool" in then ? then : undefined;
   const dnormal = then === "gelu" ? device.allocate(x.byteLength, "gradient of the normalised x") : undefined;
   const coefficients = device.allocate(momentsBytes(size.channels), "batch norm coefficients");
   intoOrScratch(gradients, gamma, (dgamma) => {
     intoOrScratch(gradients, beta, (dbeta) => {
       const views = { x, dy, moments, gamma, dgamma, dbeta, coefficients };
       if (dnormal) normalizeGeluAffineGrad(device, { ...views, beta, dnormal }, size);
+      else if (pooled) softwareKernels().pooledAffineGrad(device, { ...views, ...pooled }, size, pooled.pool);
       else normalizeAffineGrad(device, views, size, gate);
     });
   });
   const incoming = { x, dy: dnormal ?? dy, moments, coefficients };
-  gradients.into(x, (dx) => normalizeInputGrad(device, { ...incoming, dx }, size, gate));
+  gradients.into(x, (dx) => {
+    if (pooled) softwareKernels().pooledInputGrad(device, { ...incoming, ...pooled, dx }, pooled.pool);
+    else normalizeInputGrad(device, { ...incoming, dx }, size, gate);
+  });
   device.release(coefficients);
   if (dnormal) device.release(dnormal);
 }

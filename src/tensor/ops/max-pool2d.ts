@@ -1,4 +1,11 @@
-import { maxPoolGrad, maxPoolIndexWords, maxPoolOutput, maxPoolRun } from "../../kernels/max-pool.ts";
+import {
+  type MaxPoolSize,
+  maxPoolGrad,
+  maxPoolIndexWords,
+  maxPoolOutput,
+  maxPoolRun,
+} from "../../kernels/max-pool.ts";
+import type { Shape } from "../shape.ts";
 import { record } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type PoolOptions, poolOf } from "./windows.ts";
@@ -17,7 +24,7 @@ export type MaxPool2dOptions = PoolOptions;
 export function maxPool2d(x: Tensor, options: MaxPool2dOptions): Tensor {
   const pool = poolOf("maxPool2d", x, options);
   const { device, gpu } = x;
-  const y = gpu.empty([pool.images, ...maxPoolOutput(pool), pool.channels]);
+  const y = gpu.empty(pooledShape(pool));
   const indices = gpu.temporary([maxPoolIndexWords(pool)], "u32");
   maxPoolRun(device, { x, y, indices }, pool);
   return record("maxPool2d", y, [x], {
@@ -25,3 +32,6 @@ export function maxPool2d(x: Tensor, options: MaxPool2dOptions): Tensor {
     backward: (dy, gradients) => gradients.into(x, (dx) => maxPoolGrad(device, { dy, indices, dx }, pool)),
   });
 }
+
+/** Of the result. @internal */
+export const pooledShape = (pool: MaxPoolSize): Shape => [pool.images, ...maxPoolOutput(pool), pool.channels];
