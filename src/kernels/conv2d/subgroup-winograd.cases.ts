@@ -4,6 +4,7 @@ import { suitsTexels } from "../../gpu/texel-textures.ts";
 import type { KernelCase } from "../cases.ts";
 import { conv2dCases, shapeOf, winograd } from "./conv2d.cases.ts";
 import type { Conv2dShape } from "./shape.ts";
+import { subgroup } from "./subgroup.ts";
 import { chooseWinogradSubgroup } from "./subgroup-winograd.ts";
 import { tileAlgorithms } from "./winograd/algorithm.ts";
 
@@ -29,18 +30,21 @@ const byMatrices = winograd("winograd", algorithm);
 const inRegisters: typeof byMatrices = {
   ...byMatrices,
   title: "winograd in registers",
-  skip: (device) =>
-    suitsTexels(device, { byteLength: 2 ** 20 }) ? undefined : "this adapter reads nothing as texels",
   launch: {
-    ...byMatrices.launch,
-    forward: (device, args) => chosenFor(device, args.shape).forward(device, args),
-    inputGrad: (device, args) => chosenFor(device, args.shape).backward(device, { x: args.dy, ...args }),
+    ...subgroup,
+    forward: (device, args) => (chosenFor(device, args.shape) ?? subgroup).forward(device, args),
+    inputGrad: (device, args) => {
+      const chosen = chosenFor(device, args.shape);
+      if (chosen) chosen.backward(device, { x: args.dy, ...args });
+      else subgroup.inputGrad(device, args);
+    },
   },
 };
 
+/** Undefined where nothing is read as texels: there the direct kernels do it. */
 function chosenFor(device: Device, shape: Conv2dShape) {
   const chosen = chooseWinogradSubgroup(device, shape, () => undefined);
-  if (chosen) return chosen;
+  if (chosen || !suitsTexels(device, { byteLength: 2 ** 20 })) return chosen;
   throw new Error("[cases] this shape isn't one for Winograd's algorithm in registers");
 }
 

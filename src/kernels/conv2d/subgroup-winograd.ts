@@ -8,7 +8,7 @@
  *     y = m0 + m1 + m2, m1 - m2 - m3
  *
  * so that what isn't a number reaches the sums that it's a term of, and no others. Tiles of 4x4 outputs would take three times the code, which doesn't fit the cache.
- * Input channels are taken 8, 12 or 16 at a time; y holds the sums between.
+ * Input channels are taken 12 or 16 at a time; y holds the sums between. What a tile shares with the next is loaded once.
  */
 import type { Device } from "../../gpu/device.ts";
 import { kernel, wgsl } from "../../gpu/kernel.ts";
@@ -37,11 +37,11 @@ interface Tile {
 const four = [0, 1, 2, 3] as const;
 type Names = (index: number) => string;
 
-/** The points of a row of taps, and of a row of pixels. */
+/** The points of a row of taps, and of a row of pixels. Two taps' sum is shared: roundings of weights are the same for all pixels, so they don't average out. */
 const ofTaps = (g: Names) => [
   g(0),
-  `0.5 * (${g(0)} + ${g(1)} + ${g(2)})`,
-  `0.5 * (${g(0)} - ${g(1)} + ${g(2)})`,
+  `0.5 * ((${g(0)} + ${g(2)}) + ${g(1)})`,
+  `0.5 * ((${g(0)} + ${g(2)}) - ${g(1)})`,
   g(2),
 ];
 const ofPixels = (d: Names) => [
@@ -51,23 +51,20 @@ const ofPixels = (d: Names) => [
   `${d(1)} - ${d(3)}`,
 ];
 
-/** Points of a tile, first down its columns, then along its rows: `${to}${row}_${column}`. */
-function toPoints(
-  from: string,
-  to: string,
-  columns: number,
-  transform: (names: Names) => readonly string[],
-): string {
-  const down = unroll(columns, (c) => {
-    const points = transform((r) => `${from}${r}_${c}`);
-    return unroll(4, (r) => `let ${to}down${r}_${c} = ${points[r]};`);
+type Transform = (names: Names) => readonly string[];
+
+/** The points of a column: `${to}${row}_${column}`. */
+const downColumn = (from: string, to: string, column: number, transform: Transform) => {
+  const points = transform((row) => `${from}${row}_${column}`);
+  return unroll(4, (row) => `let ${to}${row}_${column} = ${points[row]};`);
+};
+
+/** The points of all rows, from those of their columns. */
+const alongRows = (from: string, to: string, transform: Transform) =>
+  unroll(4, (row) => {
+    const points = transform((column) => `${from}${row}_${column}`);
+    return unroll(4, (column) => `let ${to}${row}_${column} = ${points[column]};`);
   });
-  const along = unroll(4, (r) => {
-    const points = transform((c) => `${to}down${r}_${c}`);
-    return unroll(4, (c) => `let ${to}${r}_${c} = ${points[c]};`);
-  });
-  return `${down}\n    ${along}`;
-}
 
 /** The points of four output channels a lane for each input channel k: `b${k}_${row}_${column}`. */
 function loadWeights({ depth, turned }: Tile): string {
@@ -91,21 +88,26 @@ function loadWeights({ depth, turned }: Tile): string {
       );
       return `${rows}\n    ${turn.join("\n    ")}`;
     });
-    return `${taps}\n    ${unroll(4, (u) => toPoints(`g${4 * q + u}_`, `b${4 * q + u}_`, 3, ofTaps))}`;
+    const points = unroll(4, (u) => {
+      const k = 4 * q + u;
+      return `${unroll(3, (column) => downColumn(`g${k}_`, `h${k}_`, column, ofTaps))}
+    ${alongRows(`h${k}_`, `b${k}_`, ofTaps)}`;
+    });
+    return `${taps}\n    ${points}`;
   });
 }
 
-/** The tile's pixels, a vec4 of channels a lane. */
-const loadPixels = unroll(4, (r) =>
-  unroll(4, (c) => {
-    const pixel = elementOf(
-      true,
-      "x",
-      `(line${r} + left - params.padX + ${c}) * params.depth + first + source`,
-    );
-    return `let x${r}_${c} = select(quad(0), ${pixel}, insideY${r} & insideX${c});`;
-  }),
-);
+/** A column of the tile that begins at `left`, a vec4 of channels a lane. */
+const loadColumn = (column: number) => wgsl`let ix${column} = left - params.padX + ${column};
+    let insideX${column} = (ix${column} >= 0) & (ix${column} < params.wi);
+    ${unroll(4, (row) => {
+      const pixel = elementOf(true, "x", `(line${row} + ix${column}) * params.depth + first + source`);
+      return `let x${row}_${column} = select(quad(0), ${pixel}, insideY${row} & insideX${column});`;
+    })}`;
+
+/** Columns that a tile shares with the one before: their points. */
+const shared = (line: (row: number, column: number) => string) =>
+  unroll(4, (row) => unroll(2, (column) => line(row, column)));
 
 /** Products, and what they add up to: `sum${row}_${column}`. */
 function multiply({ lanes, team, depth }: Tile): string {
@@ -134,7 +136,7 @@ const ofOutputs = (line: (output: string) => string) => ["1_1", "1_0", "0_1", "0
 
 const winogradInRegisters = memoise((tile: Tile) => {
   const { lanes, team, depth, inParts, turned } = tile;
-  const name = `conv2d_fused_winograd_${lanes}_${team}_${4 * depth}`;
+  const name = `conv2d_resident_f2_${lanes}_${team}_${4 * depth}`;
   return kernel(`${name}${inParts ? "_parts" : ""}${turned ? "_turned" : ""}`, {
     read: { x: "texels", weight: "texels" },
     write: { y: "quad" },
@@ -178,9 +180,16 @@ const winogradInRegisters = memoise((tile: Tile) => {
         )}
         let line = image * params.ho + top;
         let below = image * params.ho + min(top + 1, params.ho - 1);
+        ${shared((row, column) => `var shared${row}_${column}: quad;`)}
+        {
+          const left = 0;
+          ${unroll(2, loadColumn)}
+          ${unroll(2, (column) => downColumn("x", "d", column, ofPixels))}
+          ${shared((row, column) => `shared${row}_${column} = d${row}_${column};`)}
+        }
         for (var left = 0; left < params.wo; left += 2) {
-          ${unroll(4, (c) => `let ix${c} = left - params.padX + ${c}; let insideX${c} = (ix${c} >= 0) & (ix${c} < params.wi);`)}
-          ${loadPixels}
+          ${loadColumn(2)}
+          ${loadColumn(3)}
           let right = min(left + 1, params.wo - 1);
           let at0_0 = (line * params.wo + left) * outputs + output;
           let at0_1 = (line * params.wo + right) * outputs + output;
@@ -188,9 +197,13 @@ const winogradInRegisters = memoise((tile: Tile) => {
           let at1_1 = (below * params.wo + right) * outputs + output;
           ${ofOutputs((o) => (inParts ? `var before${o} = quad(0); if (first > 0) { before${o} = y[at${o}]; }` : ""))}
           ${cut("params.n < 0")}
-          ${toPoints("x", "v", 4, ofPixels)}
+          ${shared((row, column) => `let d${row}_${column} = shared${row}_${column};`)}
+          ${downColumn("x", "d", 2, ofPixels)}
+          ${downColumn("x", "d", 3, ofPixels)}
+          ${alongRows("d", "v", ofPixels)}
           ${multiply(tile)}
           ${ofOutputs((o) => `y[at${o}] = ${inParts ? `before${o} + ` : ""}sum${o};`)}
+          ${shared((row, column) => `shared${row}_${column} = d${row}_${column + 2};`)}
         }
       }
     }`,
