@@ -76,11 +76,12 @@ export function usesSubgroups(device: Device): boolean {
 
 /** Whether convolutions use Winograd's algorithm. */
 export function usesWinograd(device: Device): boolean {
-  return ["winograd", "tiled-winograd"].includes(wantedOf(device, "conv2d"));
+  return needsWinograd(wantedOf(device, "conv2d"));
 }
 
-const needsSubgroups = (configuration: string) =>
+export const needsSubgroups = (configuration: string): boolean =>
   configuration === "subgroup" || configuration === "winograd";
+export const needsWinograd = (configuration: string): boolean => configuration.endsWith("winograd");
 
 function decide<F extends ConfigurableFamily>(device: Device, family: F): ConfigurationOf<F> {
   const wanted = wantedOf(device, family);

@@ -5,7 +5,12 @@
  */
 import type { BufferView } from "../../gpu/buffers.ts";
 import type { Device } from "../../gpu/device.ts";
-import { type ConfigurationOf, chooseConfiguration } from "../configuration.ts";
+import {
+  type ConfigurationOf,
+  chooseConfiguration,
+  needsSubgroups,
+  needsWinograd,
+} from "../configuration.ts";
 import { softwareKernels, winogradKernels } from "../loading.ts";
 import { launchForwardDepthwise, launchInputGradDepthwise, launchWeightGradDepthwise } from "./depthwise.ts";
 import { launchForwardPlain, launchInputGradPlain, launchWeightGradPlain } from "./plain.ts";
@@ -77,12 +82,6 @@ export interface WinogradConfiguration {
 /** Those that compute by the definition. */
 export type DirectConfiguration = Exclude<ConfigurationOf<"conv2d">, "winograd" | "tiled-winograd">;
 
-/** What serves a configuration where Winograd's algorithm doesn't pay, or can't. */
-const directOf: Readonly<Record<ConfigurationOf<"conv2d">, DirectConfiguration>> = {
-  ...{ plain: "plain", subgroup: "subgroup", tiled: "tiled" },
-  ...{ winograd: "subgroup", "tiled-winograd": "tiled" },
-};
-
 const plain: Conv2dConfiguration<AnyConv2dShape> = {
   forward: launchForwardPlain,
   inputGrad: launchInputGradPlain,
@@ -109,14 +108,14 @@ export const tiled: Conv2dConfiguration = {
 
 /** The direct kernels for a shape; plain where the configuration's copies would be too large for a binding. */
 function directFor(device: Device, shape: Conv2dShape): Conv2dConfiguration {
-  const direct = directOf[chooseConfiguration(device, "conv2d")];
-  if (direct === "subgroup") return softwareKernels().chooseConv2dSubgroup(device, shape) ?? plain;
-  return direct === "tiled" && suitsTiled(device, shape) ? tiled : plain;
+  const configuration = chooseConfiguration(device, "conv2d");
+  if (needsSubgroups(configuration)) return softwareKernels().chooseConv2dSubgroup(device, shape) ?? plain;
+  return configuration !== "plain" && suitsTiled(device, shape) ? tiled : plain;
 }
 
 function winogradFor(device: Device, shape: Conv2dShape): WinogradConfiguration | undefined {
   const configuration = chooseConfiguration(device, "conv2d");
-  if (directOf[configuration] === configuration) return undefined;
+  if (!needsWinograd(configuration)) return undefined;
   const { chooseWinograd } = winogradKernels();
   return configuration === "winograd"
     ? softwareKernels().chooseWinogradSubgroup(device, shape, chooseWinograd)

@@ -12,7 +12,7 @@ import { elementOf, memoise, unroll } from "../../unroll.ts";
 import { type Matrix, type TileAlgorithm, transpose } from "./algorithm.ts";
 
 /** The linear combination of values with a matrix row's coefficients. */
-function combine(coefficients: readonly number[], value: (index: number) => string): string {
+function combine(coefficients: readonly number[] = [], value: (index: number) => string): string {
   const terms = coefficients.flatMap((coefficient, index) => {
     if (coefficient === 0) return [];
     const size = Math.abs(coefficient);
@@ -22,29 +22,48 @@ function combine(coefficients: readonly number[], value: (index: number) => stri
   return terms.join(" ").replace(/^\+ /, "");
 }
 
-/** `t_i_j = sum over k of matrix[i][k] value(k)` for one column j of a tile. */
-const columnOf = (matrix: Matrix, j: number, value: (k: number) => string) =>
-  unroll(matrix.length, (i) => `let t${i}_${j} = ${combine(matrix[i] ?? [], value)};`);
+const each = (rows: number, columns: number, line: (i: number, j: number) => string) =>
+  unroll(rows * columns, (index) => line(Math.floor(index / columns), index % columns));
 
-/** Calls `line` with each element of the transformed tile: `sum over k of matrix[j][k] t_i_k`. */
-const rowsOf = (rows: number, matrix: Matrix, line: (i: number, j: number, value: string) => string) =>
-  unroll(rows * matrix.length, (index) => {
-    const [i, j] = [Math.floor(index / matrix.length), index % matrix.length];
-    return line(
-      i,
-      j,
-      combine(matrix[j] ?? [], (k) => `t${i}_${k}`),
-    );
+/** Factors of the row of points that a loop is at: of each row of points, the coefficients in turn. */
+const factorsOf = (rows: Matrix) =>
+  unroll(rows[0]?.length ?? 0, (k) => {
+    const chosen = rows
+      .map((row) => `f32(${row[k]})`)
+      .reduce((rest, value, at) => `select(${rest}, ${value}, at == ${at})`);
+    return `let factor${k} = ${chosen};`;
   });
 
-/** Loads a tile's points from `at` on and transforms their columns, to `t_i_j`. */
-const loadPoints = (size: number, matrix: Matrix, at: string) =>
-  unroll(
-    size,
-    (j) => wgsl`
-    ${unroll(size, (k) => `let point${k}_${j} = points[${k * size + j} * params.count + ${at}];`)}
-    ${columnOf(matrix, j, (k) => `point${k}_${j}`)}`,
-  );
+/** A tile's values `value${i}_${j}` to points, `matrix x tile x matrix^T`, from `first` on. */
+function toPoints({ lanes }: Transform, matrix: Matrix, first: string): string {
+  const [size, columns] = [matrix.length, range(matrix[0]?.length ?? 0)];
+  const row = (at: string, column: (j: number) => string) => wgsl`
+    ${unroll(columns.length, (j) => `let t${at}_${j} = ${column(j)};`)}
+    ${unroll(size, (j) => `points[(${at} * ${size} + ${j}) * params.count + ${first}] = ${combine(matrix[j], (k) => `t${at}_${k}`)};`)}`;
+  if (lanes === undefined)
+    return unroll(size, (i) => row(`${i}`, (j) => combine(matrix[i], (k) => `value${k}_${j}`)));
+  return wgsl`for (var at = 0; at < ${size}; at++) {
+    ${factorsOf(matrix)}
+    ${row("at", (j) => columns.map((k) => `factor${k} * value${k}_${j}`).join(" + "))}
+    }`;
+}
+
+/** Points from `first` on to a tile's values `value${i}_${j}`, `matrix x points x matrix^T`. */
+function fromPoints({ lanes, algorithm }: Transform, matrix: Matrix, first: string): string {
+  const [size, values] = [algorithm.points, matrix.length];
+  const row = (at: string) => wgsl`
+    ${unroll(size, (j) => `let point${at}_${j} = points[(${at} * ${size} + ${j}) * params.count + ${first}];`)}
+    ${unroll(values, (j) => `let t${at}_${j} = ${combine(matrix[j], (k) => `point${at}_${k}`)};`)}`;
+  if (lanes === undefined)
+    return wgsl`${unroll(size, (i) => row(`${i}`))}
+    ${each(values, values, (i, j) => `let value${i}_${j} = ${combine(matrix[i], (k) => `t${k}_${j}`)};`)}`;
+  return wgsl`${each(values, values, (i, j) => `var value${i}_${j} = quad(0);`)}
+    for (var at = 0; at < ${size}; at++) {
+    ${row("at")}
+    ${factorsOf(transpose(matrix))}
+    ${each(values, values, (i, j) => `value${i}_${j} += factor${i} * tat_${j};`)}
+    }`;
+}
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
@@ -118,10 +137,9 @@ function fromImage(noun: string, transform: Transform, matrix: Matrix, size: num
       (j) => wgsl`
     let inX${j} = (x0 + ${j} >= 0) & (x0 + ${j} < params.w);
     let column${j} = clamp(x0 + ${j}, 0, params.w - 1);
-    ${unroll(size, (k) => `let pixel${k}_${j} = select(${element}(0), ${pixel(k, j)}, inY${k} & inX${j});`)}
-    ${columnOf(matrix, j, (k) => `pixel${k}_${j}`)}`,
+    ${unroll(size, (k) => `let value${k}_${j} = select(${element}(0), ${pixel(k, j)}, inY${k} & inX${j});`)}`,
     )}
-    ${rowsOf(matrix.length, matrix, (i, j, value) => `points[${i * matrix.length + j} * params.count + i32(i)] = ${value};`)}`,
+    ${toPoints(transform, matrix, "i32(i)")}`,
   });
 }
 
@@ -139,7 +157,7 @@ export const transformOutputGrad = memoise((transform: Transform) => {
 
 /** Points to y. */
 export const transformToOutput = memoise((transform: Transform) => {
-  const { output, outputs, points: size } = transform.algorithm;
+  const { output, outputs } = transform.algorithm;
   const element = typeOf(transform);
   return kernel(nameOf("output", transform), {
     read: { points: element },
@@ -149,12 +167,12 @@ export const transformToOutput = memoise((transform: Transform) => {
     body: wgsl`
     ${locateTile(transform, outputs)}
     if (sample >= params.n) { return; }
-    ${loadPoints(size, output, "i32(i)")}
-    ${rowsOf(
+    ${fromPoints(transform, output, "i32(i)")}
+    ${each(
       outputs,
-      output,
-      (i, j, value) => `if ((y0 + ${i} < params.h) & (x0 + ${j} < params.w)) {
-      image[((sample * params.h + y0 + ${i}) * params.w + x0 + ${j}) * params.width + channel] = ${value};
+      outputs,
+      (i, j) => `if ((y0 + ${i} < params.h) & (x0 + ${j} < params.w)) {
+      image[((sample * params.h + y0 + ${i}) * params.w + x0 + ${j}) * params.width + channel] = value${i}_${j};
     }`,
     )}`,
   });
@@ -165,7 +183,9 @@ const putPixel = (element: string) => wgsl`
 fn put(y: i32, x: i32, at: i32, value: ${element}, adds: bool) {
   if ((y < 0) | (y >= params.h) | (x < 0) | (x >= params.w)) { return; }
   let pixel = at + (y * params.w + x) * params.width;
-  if (adds) { image[pixel] += value; } else { image[pixel] = value; }
+  var before = ${element}(0);
+  if (adds) { before = image[pixel]; }
+  image[pixel] = before + value;
 }`;
 
 /**
@@ -173,7 +193,7 @@ fn put(y: i32, x: i32, at: i32, value: ${element}, adds: bool) {
  * the rows that it shares with the tiles above to what it wrote there.
  */
 export const transformToInputGradInTurn = memoise((transform: Transform) => {
-  const { input, inputs, outputs, points: size } = transform.algorithm;
+  const { input, inputs, outputs } = transform.algorithm;
   const back = transpose(input);
   const overlap = inputs - outputs;
   const element = typeOf(transform);
@@ -201,8 +221,9 @@ export const transformToInputGradInTurn = memoise((transform: Transform) => {
         let x0 = tx * ${outputs} + params.left;
         let tile = (sample * params.tilesY + ty) * params.tilesX + tx;
         let from_point = (panel * params.rows + tile) * lanes + i32(i) % lanes;
-        ${loadPoints(size, back, "from_point")}
-        ${rowsOf(inputs, back, (i, j, value) => {
+        ${fromPoints(transform, back, "from_point")}
+        ${each(inputs, inputs, (i, j) => {
+          const value = `value${i}_${j}`;
           if (j < overlap) return put(i, `x0 + ${j}`, `carry${i}_${j} + ${value}`);
           if (j < outputs) return put(i, `x0 + ${j}`, value);
           return `carry${i}_${j - outputs} = ${value};`;
@@ -220,7 +241,7 @@ export const transformToInputGradInTurn = memoise((transform: Transform) => {
 type InputGradArguments = Parameters<ReturnType<typeof transformToInputGradInTurn>>[1];
 
 const toInputGradOfParity = memoise((transform: Transform) => {
-  const { input, inputs, outputs, points: size } = transform.algorithm;
+  const { input, inputs, outputs } = transform.algorithm;
   const back = transpose(input);
   const element = typeOf(transform);
   const side = (index: number, before: string, after: string) => {
@@ -249,10 +270,10 @@ const toInputGradOfParity = memoise((transform: Transform) => {
     let before = params.oddX == 1;
     let after = before & (tx + 1 < params.tilesX);
     let from_point = ((sample * params.tilesY + ty) * params.tilesX + tx) * params.width + channel;
-    ${loadPoints(size, back, "from_point")}
-    ${rowsOf(inputs, back, (i, j, value) => {
+    ${fromPoints(transform, back, "from_point")}
+    ${each(inputs, inputs, (i, j) => {
       const earlier = [...side(i, "above", "below"), ...side(j, "before", "after")];
-      return `put(y0 + ${i}, x0 + ${j}, at, ${value}, ${earlier.join(" | ") || "false"});`;
+      return `put(y0 + ${i}, x0 + ${j}, at, value${i}_${j}, ${earlier.join(" | ") || "false"});`;
     })}`,
   });
 });
@@ -287,20 +308,14 @@ export const transformWeight = memoise((transform: Transform) => {
     body: wgsl`
     ${locate(transform)}
     let output = min(row, params.channels - 1);
-    ${unroll(
-      3,
-      (j) => wgsl`
-    ${unroll(3, (k) => `let tap${k}_${j} = select(${element}(0), weight[(output * 9 + ${3 * k + j}) * params.width + channel], row < params.channels);`)}
-    ${columnOf(matrix, j, (k) => `tap${k}_${j}`)}`,
-    )}
-    ${rowsOf(matrix.length, matrix, (i, j, value) => `points[${i * matrix.length + j} * params.count + i32(i)] = ${value};`)}`,
+    ${each(3, 3, (k, j) => `let value${k}_${j} = select(${element}(0), weight[(output * 9 + ${3 * k + j}) * params.width + channel], row < params.channels);`)}
+    ${toPoints(transform, matrix, "i32(i)")}`,
   });
 });
 
 /** Points to dweight. */
 export const transformToWeightGrad = memoise((transform: Transform) => {
-  const { weight, points: size } = transform.algorithm;
-  const back = transpose(weight);
+  const { weight } = transform.algorithm;
   const element = typeOf(transform);
   return kernel(nameOf("weight_grad", transform), {
     read: { points: element },
@@ -310,7 +325,7 @@ export const transformToWeightGrad = memoise((transform: Transform) => {
     body: wgsl`
     ${locate(transform)}
     if (row >= params.channels) { return; }
-    ${loadPoints(size, back, "i32(i)")}
-    ${rowsOf(3, back, (i, j, value) => `dweight[(row * 9 + ${3 * i + j}) * params.width + channel] = ${value};`)}`,
+    ${fromPoints(transform, transpose(weight), "i32(i)")}
+    ${each(3, 3, (i, j) => `dweight[(row * 9 + ${3 * i + j}) * params.width + channel] = value${i}_${j};`)}`,
   });
 });
