@@ -26,13 +26,14 @@ const odd: readonly Size[] = [
   [5, 67, 131],
   [128, 100, 64],
   [40, 68, 36],
-  // A factor that stays in registers, whole or in parts of many steps of four k; 25 steps have no such parts.
+  // A factor that stays in registers, whole or in parts of many steps of four k; 19 steps have no such parts.
   [67, 132, 256],
   [72, 36, 512],
   [33, 100, 288],
   [132, 68, 20],
   [44, 64, 128],
   [44, 68, 100],
+  [44, 68, 76],
   // Sums in parts, by vec4s and by element.
   [12, 16, 8448],
   [12, 16, 8212],

@@ -30,8 +30,8 @@ import {
   panelPlace,
 } from "./panel-product.ts";
 
-/** Steps of a part of b: few different ones, since each is a kernel of its own that takes 0.1 to 1.4 s to compile. */
-const partSteps = [64, 48, 32, 24, 16, 8, 7, 6, 5, 4, 3, 2, 1];
+/** Steps of a part of b: few different ones, since each is a kernel of its own that takes 0.1 to 1.4 s to compile. 25 are a hundred classes, for which the loop's kernel would be compiled (1.0 s in place of 0.4). */
+const partSteps = [64, 48, 32, 25, 24, 16, 8, 7, 6, 5, 4, 3, 2, 1];
 /** Rows that a workgroup should have for each panel that it loads. */
 const leastRows = 32;
 /** Workgroups that keep the cores equally busy. */
