@@ -2,8 +2,9 @@
  * The transforms of Winograd's algorithm: from images and weights to a matrix for each point, and back.
  *
  * A matrix lies as `[point][panel][row][lane]`, so that an invocation's index is its place in a point's matrix: rows are tiles, or output
- * channels for weights. Each invocation transforms one tile of one element of channels, columns first: of a vec4 in panels, of a single channel in whole rows, where
- * neighbours are contiguous anyway and 36 vec4s would take 144 registers. Bound by memory: a tile of 4x4 outputs has 36 points where
+ * channels for weights. Each invocation transforms one tile of one element of channels. In panels, for software, that's a vec4, and a loop walks over the tile's rows of points: written out, the loads and stores of 36 vec4s
+ * are three times the code that a processor's cache holds. In whole rows, for GPUs, it's a single channel, where
+ * neighbours are contiguous anyway and 36 vec4s would take 144 registers, and all is written out. Bound by memory: a tile of 4x4 outputs has 36 points where
  * the image has 16 pixels. Tiles that fill up a panel's last rows are zeros, since the filter gradient sums over tiles.
  */
 import type { Device } from "../../../gpu/device.ts";
