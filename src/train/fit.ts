@@ -1,4 +1,4 @@
-/** The training loop as its users see it. The loop itself, `training-run.ts`, is loaded by the first `fit`. */
+/** The training loop as its users see it. The loop itself, `training-run.ts`, is loaded by the first `fit` or `evaluate`. */
 import type { Augmentation } from "../data/augment.ts";
 import type { DataSet } from "../data/gpu-images.ts";
 import type { CompileProgress } from "../gpu/precompile.ts";

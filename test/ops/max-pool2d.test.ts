@@ -123,6 +123,13 @@ describe("maxPool2d", () => {
     expect(() => maxPool2d(x, { size: 0 })).toThrowErrorMatchingInlineSnapshot(
       `[Error: [maxPool2d] 'size' must be a positive integer or two of them, but got 0]`,
     );
+    for (const [size, got] of [
+      [null, "null"],
+      [[2, 2, 2], "[2, 2, 2]"],
+    ] as const)
+      expect(() => maxPool2d(x, { size: size as unknown as number })).toThrow(
+        `[maxPool2d] 'size' must be a positive integer or two of them, but got ${got}`,
+      );
     expect(() => maxPool2d(x, { size: 3, padding: [1, 2] })).toThrowErrorMatchingInlineSnapshot(
       `[Error: [maxPool2d] 'padding' [1, 2] must be at most half of 'size' [3, 3]: a window may not lie outside x]`,
     );

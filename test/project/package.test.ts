@@ -222,7 +222,7 @@ const demands = {
   "software Vulkan": "kernels/gemm/subgroup.ts",
   "first dispatches in software": "gpu/first-dispatch.ts",
   "reading CIFAR's files": "data/cifar-source.ts",
-  "the training loop": "train/training-run.ts",
+  "training and evaluation": "train/training-run.ts",
   "PyTorch's state dictionaries": "nn/pytorch-state.ts",
   "the profiler": "tensor/profile/profiler.ts",
   "Chainer's files": "nn/chainer-npz.ts",

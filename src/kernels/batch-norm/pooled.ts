@@ -69,11 +69,12 @@ export const batchNormPooledSums = kernel("batch_norm_pooled_sums", {
     for (var row = begin; row < end; row++) {
       for (var out = 0u; out < params.windows; out++) {${ofWindow}
         let place = unpack(gate[k]);
-        let gradient = select(quad(0), dy[k], place < vec4u(${closed}));
+        let open = place < vec4u(${closed});
+        let gradient = select(quad(0), dy[k], open);
         let at = 4u * (vec4u(corner) + ((place >> vec4u(1)) & vec4u(1)) * down + (place & vec4u(1)) * params.columns);
         let pixel = quad(x[at.x], x[at.y + 1u], x[at.z + 2u], x[at.w + 3u]);
         sum += gradient;
-        products += gradient * ((pixel - shift) - offset);
+        products += select(quad(0), gradient * ((pixel - shift) - offset), open);
       }
     }
     partials[2u * chunk * params.columns + column] = sum;

@@ -271,7 +271,7 @@ export const winograd = (layoutName: LayoutName, algorithm: TileAlgorithm, limit
 };
 
 /** What convolutions run, within what the least accurate of the kernels that may be chosen is allowed. */
-const chosen = (shape: Conv2dShape): Variant => {
+export const chosen = (shape: Conv2dShape): Variant => {
   const algorithm = chooseAlgorithm(shape);
   return {
     title: "chosen",

@@ -2,7 +2,7 @@
 import type { Device } from "../../gpu/device.ts";
 import { suitsTexels } from "../../gpu/texel-textures.ts";
 import type { KernelCase } from "../cases.ts";
-import { conv2dCases, shapeOf, winograd } from "./conv2d.cases.ts";
+import { chosen, conv2dCases, shapeOf, winograd } from "./conv2d.cases.ts";
 import type { Conv2dShape } from "./shape.ts";
 import { subgroup } from "./subgroup.ts";
 import { chooseWinogradSubgroup } from "./subgroup-winograd.ts";
@@ -48,13 +48,25 @@ function chosenFor(device: Device, shape: Conv2dShape) {
   throw new Error("[cases] this shape isn't one for Winograd's algorithm in registers");
 }
 
-export const conv2dWinogradInRegistersCases: readonly KernelCase[] = rows.flatMap(
-  ([n, h, w, ci, co, paddingH, paddingW]) => {
+/** Channels that are as few, but not for it: they don't come in fours, or leave some over. */
+const others = [
+  [4, 16, 16, 18, 16],
+  [4, 16, 16, 16, 18],
+  [5, 13, 14, 13, 16],
+  [3, 15, 16, 20, 12],
+] as const;
+
+export const conv2dWinogradInRegistersCases: readonly KernelCase[] = [
+  ...rows.flatMap(([n, h, w, ci, co, paddingH, paddingW]) => {
     const [forward, inputGrad] = conv2dCases(
       inRegisters,
       shapeOf([n, h, w, ci, co, 3, 3, 1, paddingH, paddingW]),
       false,
     );
     return forward && inputGrad ? [forward, inputGrad] : [];
-  },
-);
+  }),
+  ...others.flatMap(([n, h, w, ci, co]) => {
+    const shape = shapeOf([n, h, w, ci, co, 3, 3, 1, 1, 1]);
+    return conv2dCases({ ...chosen(shape), chosen: false }, shape, false);
+  }),
+];

@@ -222,10 +222,10 @@ function suits(device: Device, shape: Conv2dShape): boolean {
   const { ho, wo } = outputExtents(shape);
   const isTile = kh === 3 && kw === 3 && stride === 1 && paddingH <= 2 && paddingW <= 2;
   const isNarrow = Math.min(ci, co) > 8 && Math.min(ci, co) <= mostChannels;
-  const divides = ci % 4 === 0 && co % 4 === 0 && depthOf(ci / 4) && depthOf(co / 4);
+  const divides = [ci, co].every((channels) => channels % 4 === 0 && depthOf(channels / 4) !== undefined);
   const images = [n * h * w * ci, n * ho * wo * co];
   const fits = images.every((size) => suitsTexels(device, { byteLength: 4 * size }));
-  return isTile && isNarrow && divides !== undefined && fits;
+  return isTile && isNarrow && divides && fits;
 }
 
 function correlate(

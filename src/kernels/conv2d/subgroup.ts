@@ -44,11 +44,11 @@ export function suitsSubgroup(device: Device, shape: Conv2dShape): boolean {
   return largest <= device.limits.maxStorageBufferBindingSize;
 }
 
-export function launchForwardSubgroup(device: Device, args: ForwardArguments): void {
+function launchForwardSubgroup(device: Device, args: ForwardArguments): void {
   forwardAsCorrelation(device, args, (args) => correlate(device, args));
 }
 
-export function launchInputGradSubgroup(device: Device, args: InputGradArguments): void {
+function launchInputGradSubgroup(device: Device, args: InputGradArguments): void {
   inputGradAsCorrelation(device, args, (args) => correlate(device, args));
 }
 
@@ -128,7 +128,7 @@ function withPacked(
 const enoughGroups = 16;
 const longestChain = 2048;
 
-export function launchWeightGradSubgroup(device: Device, args: WeightGradArguments): void {
+function launchWeightGradSubgroup(device: Device, args: WeightGradArguments): void {
   if (pixelWeightGrad(device, args)) return;
   const { shape, x, dy, dweight, kept } = args;
   const { n, h, w, ci, co, kh, kw, stride, paddingH: padY, paddingW: padX } = shape;

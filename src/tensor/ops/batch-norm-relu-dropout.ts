@@ -25,8 +25,9 @@ export interface BatchNormReluDropoutOptions extends BatchNormOptions {
 /**
  * `dropout(relu(batchNorm(x, gamma, beta)))`, and perhaps a max-pool of that, in two passes over x instead of four, and two instead of four for its gradient.
  *
- * Values, statistics, special values and the stream's draws are those of the three ops one after the other. Forward keeps one
- * bit an element for backward: whether it came through ReLU and dropout.
+ * Values, statistics, special values and the stream's draws are those of the ops one after the other; but a pool in the same passes has no NaN in
+ * its gradients from an infinity in evaluation that ReLU stops. Forward keeps one bit an element for backward: whether it came through ReLU and dropout; or a byte a
+ * window: where its maximum was.
  * @param x `[M, C]` or `[N, H, W, C]`
  * @param gamma `[C]`
  * @param beta `[C]`
@@ -42,7 +43,7 @@ export function batchNormReluDropout(
   const { training, rate = 0, rng } = options;
   const { device, gpu } = x;
   const size = checkBatchNorm("batchNormReluDropout", x, gamma, beta, options);
-  const pool = options.pool && poolOf("batchNormReluDropout", x, options.pool);
+  const pool = options.pool && poolOf("batchNormReluDropout pool", x, options.pool);
   if (pool && ((training && rate !== 0) || !poolsInOnePass(device, pool)))
     return maxPool2d(batchNormReluDropout(x, gamma, beta, { ...options, pool: undefined }), options.pool);
   const ticket = drawTicket("batchNormReluDropout", { rate, training, rng });

@@ -14,11 +14,13 @@ export function pairOf(
   value: Extents,
   least: 0 | 1 = 1,
 ): readonly [height: number, width: number] {
-  const [height, width] = typeof value === "object" ? value : [value, value];
-  if ([height, width].every((extent) => Number.isInteger(extent) && extent >= least)) return [height, width];
+  const given = Array.isArray(value) ? value : [value, value];
+  const [height, width] = given;
+  if (given.length === 2 && [height, width].every((extent) => Number.isInteger(extent) && extent >= least))
+    return [height, width];
   throw new Error(
     `[${op}] '${name}' must be a ${least === 1 ? "positive" : "non-negative"} integer or two of them, ` +
-      `but got ${typeof value === "object" ? formatShape(value) : kindOf(value)}`,
+      `but got ${Array.isArray(value) ? formatShape(value) : kindOf(value)}`,
   );
 }
 

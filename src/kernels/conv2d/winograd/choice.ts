@@ -22,7 +22,7 @@ const fewestTiles = 24;
  */
 const fewestTilesOfWeightGrad = ({ lanes }: Layout) => (lanes === undefined ? fewestTiles : 32);
 
-/** The algorithm for a convolution where it is faster, and its matrices fit the adapter's bindings. */
+/** What computes a convolution by the algorithm, where that's faster and its matrices fit the adapter's bindings. */
 export function chooseWinograd(
   device: Device,
   shape: Conv2dShape,
