@@ -1,11 +1,11 @@
 /** batchNormReluDropout: against float64, against the three ops one after the other, and against finite differences. */
 
 import { describe, expect, it } from "vitest";
-import { batchNorm, batchNormReluDropout, dropout, mul, relu, sum, type Tensor } from "wgrad";
+import { batchNorm, batchNormReluDropout, dropout, relu, type Tensor } from "wgrad";
 import { batchNormReluDropoutGradReference, batchNormReluDropoutReference, gradcheck } from "wgrad/testing";
 import { momentsReference, runningReference } from "../../src/kernels/batch-norm/batch-norm.reference.ts";
 import { noise } from "../../src/kernels/cases.ts";
-import { batchNormInputs, outcomeOf } from "../support/batch-norm.ts";
+import { batchNormInputs, outcomeOf, threeSteps } from "../support/batch-norm.ts";
 import { gpu } from "../support/gpu.ts";
 import { largestError } from "../support/numbers.ts";
 import { dotLoss, leaveOldMemory } from "../support/ops.ts";
@@ -170,28 +170,11 @@ describe("batchNormReluDropout", () => {
   });
 
   it("has the same bits again, eager or recorded, with a new mask each step", async () => {
-    const run = async (recorded: boolean) => {
-      const { x, gamma, beta, runningMean, runningVar } = setUp([2, 9, 9, 8]).tensors;
-      const rng = gpu.rng(4);
-      const eager = (input: Tensor) => {
-        const statistics = { runningMean, runningVar, training: true };
-        const y = batchNormReluDropout(input, gamma, beta, { ...statistics, rate: 0.4, rng });
-        const loss = sum(mul(y, y));
-        loss.backward();
-        return loss;
-      };
-      const step = recorded ? gpu.record(eager) : eager;
-      const results: number[][] = [];
-      for (let k = 0; k < 3; k++) {
-        const loss = await step(x).item();
-        results.push([
-          loss,
-          ...(await gradientOf(gamma)),
-          ...(await gradientOf(beta)),
-          ...(await gradientOf(x)),
-        ]);
-      }
-      return { results, running: [await runningMean.data(), await runningVar.data()] };
+    const run = (isRecorded: boolean) => {
+      const { gamma, beta, runningMean, runningVar, x } = setUp([2, 9, 9, 8]).tensors;
+      const options = { runningMean, runningVar, training: true, rate: 0.4, rng: gpu.rng(4) };
+      const op = (input: Tensor) => batchNormReluDropout(input, gamma, beta, options);
+      return threeSteps({ x, gamma, beta, runningMean, runningVar }, op, isRecorded);
     };
     const eager = await run(false);
     expect(await run(false)).toEqual(eager);

@@ -1,11 +1,11 @@
 /** batchNormReluDropout with a max-pool behind it: against float64, against the ops one after the other, and against finite differences. */
 import { describe, expect, it } from "vitest";
-import { batchNorm, batchNormReluDropout, dropout, maxPool2d, mul, relu, sum, type Tensor } from "wgrad";
+import { batchNorm, batchNormReluDropout, dropout, maxPool2d, relu, type Tensor } from "wgrad";
 import { batchNormReluDropoutGradReference, batchNormReluDropoutReference, gradcheck } from "wgrad/testing";
 import { momentsReference, runningReference } from "../../src/kernels/batch-norm/batch-norm.reference.ts";
 import { noise } from "../../src/kernels/cases.ts";
 import { maxPoolGradReference, maxPoolReference } from "../../src/kernels/max-pool.reference.ts";
-import { batchNormInputs, gradientOf, outcomeOf } from "../support/batch-norm.ts";
+import { batchNormInputs, gradientOf, outcomeOf, threeSteps } from "../support/batch-norm.ts";
 import { gpu } from "../support/gpu.ts";
 import { largestError } from "../support/numbers.ts";
 import { dotLoss, leaveOldMemory } from "../support/ops.ts";
@@ -181,27 +181,11 @@ describe("batchNormReluDropout with a pool", () => {
   });
 
   it("has the same bits again, eager or recorded", async () => {
-    const run = async (recorded: boolean) => {
-      const { x, gamma, beta, runningMean, runningVar } = setUp([4, 8, 6, 8]).tensors;
-      const eager = (input: Tensor) => {
-        const statistics = { runningMean, runningVar, training: true };
-        const y = batchNormReluDropout(input, gamma, beta, { ...statistics, pool: { size: 2 } });
-        const loss = sum(mul(y, y));
-        loss.backward();
-        return loss;
-      };
-      const step = recorded ? gpu.record(eager) : eager;
-      const results: number[][] = [];
-      for (let k = 0; k < 3; k++) {
-        const loss = await step(x).item();
-        results.push([
-          loss,
-          ...(await gradientOf(gamma)),
-          ...(await gradientOf(beta)),
-          ...(await gradientOf(x)),
-        ]);
-      }
-      return { results, running: [await runningMean.data(), await runningVar.data()] };
+    const run = (isRecorded: boolean) => {
+      const { gamma, beta, runningMean, runningVar, x } = setUp([4, 8, 6, 8]).tensors;
+      const options = { runningMean, runningVar, training: true, pool: { size: 2 } };
+      const op = (input: Tensor) => batchNormReluDropout(input, gamma, beta, options);
+      return threeSteps({ x, gamma, beta, runningMean, runningVar }, op, isRecorded);
     };
     const eager = await run(false);
     expect(await run(false)).toEqual(eager);

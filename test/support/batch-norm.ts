@@ -1,5 +1,5 @@
 /** Inputs and outcomes for tests of batch normalization. */
-import type { Tensor } from "wgrad";
+import { mul, sum, type Tensor } from "wgrad";
 import { noise } from "../../src/kernels/cases.ts";
 import { gpu } from "./gpu.ts";
 
@@ -51,4 +51,26 @@ export async function outcomeOf(y: Tensor, tensors: ReturnType<typeof batchNormI
     runningMean: await tensors.runningMean.data(),
     runningVar: await tensors.runningVar.data(),
   };
+}
+
+/** Three steps of an op on such inputs, eager or recorded: the losses (sums of squares) with the gradients of each, and the moved statistics. */
+export async function threeSteps(
+  { x, gamma, beta, runningMean, runningVar }: ReturnType<typeof batchNormInputs>["tensors"],
+  op: (x: Tensor) => Tensor,
+  isRecorded: boolean,
+) {
+  const eager = (input: Tensor) => {
+    const y = op(input);
+    const loss = sum(mul(y, y));
+    loss.backward();
+    return loss;
+  };
+  const step = isRecorded ? gpu.record(eager) : eager;
+  const results: number[][] = [];
+  for (let k = 0; k < 3; k++) {
+    const loss = await step(x).item();
+    const gradients = [await gradientOf(gamma), await gradientOf(beta), await gradientOf(x)];
+    results.push([loss, ...gradients.flatMap((values) => [...values])]);
+  }
+  return { results, running: [await runningMean.data(), await runningVar.data()] };
 }

@@ -19,7 +19,12 @@ import { suitsTexels } from "../../gpu/texel-textures.ts";
 import { cut, fromLane } from "../subgroups.ts";
 import { components, elementOf, memoise, unroll } from "../unroll.ts";
 import type { WinogradConfiguration } from "./conv2d.ts";
-import { type CorrelationArguments, forwardAsCorrelation, inputGradAsCorrelation } from "./correlation.ts";
+import {
+  type CorrelationArguments,
+  correlationParams,
+  forwardAsCorrelation,
+  inputGradAsCorrelation,
+} from "./correlation.ts";
 import { type Conv2dShape, outputExtents } from "./shape.ts";
 import { spreadRows, teamOf } from "./subgroup-tiles.ts";
 import type { chooseWinograd } from "./winograd/choice.ts";
@@ -143,20 +148,8 @@ const winogradInRegisters = memoise((tile: Tile) => {
   return kernel(`${name}${inParts ? "_parts" : ""}${turned ? "_turned" : ""}`, {
     read: { x: "texels", weight: "texels" },
     write: { y: "quad" },
-    params: {
-      ...{
-        n: "i32",
-        hi: "i32",
-        wi: "i32",
-        depth: "i32",
-        ho: "i32",
-        wo: "i32",
-        channels: "i32",
-        padY: "i32",
-        padX: "i32",
-      },
-      ...{ weightQuads: "i32", blocks: "i32", share: "i32" }, // blocks of output channels; rows of tiles of a workgroup
-    },
+    // Blocks of output channels; rows of tiles of a workgroup.
+    params: { ...correlationParams, weightQuads: "i32", blocks: "i32", share: "i32" },
     groups: ({ n, ho, blocks, share }) => blocks * Math.ceil((n * Math.ceil(ho / 2)) / share),
     subgroups: true,
     workgroupSize: lanes,
