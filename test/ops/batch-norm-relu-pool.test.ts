@@ -5,7 +5,7 @@ import { batchNormReluDropoutGradReference, batchNormReluDropoutReference, gradc
 import { momentsReference, runningReference } from "../../src/kernels/batch-norm/batch-norm.reference.ts";
 import { noise } from "../../src/kernels/cases.ts";
 import { maxPoolGradReference, maxPoolReference } from "../../src/kernels/max-pool.reference.ts";
-import { batchNormInputs, gradientOf, outcomeOf, threeSteps } from "../support/batch-norm.ts";
+import { batchNormInputs, gradientOf, kindsOf, outcomeOf, threeSteps } from "../support/batch-norm.ts";
 import { gpu } from "../support/gpu.ts";
 import { largestError } from "../support/numbers.ts";
 import { dotLoss, leaveOldMemory } from "../support/ops.ts";
@@ -129,10 +129,7 @@ describe("batchNormReluDropout with a pool", () => {
         given.tensors.x.write(x);
         const dy = noise((2 * 4 * 6 * 8) / 4, 2);
         dy.fill(Number.NaN, 4 * 8 + 4, 4 * 8 + 6);
-        const { y, dx, dgamma, dbeta } = await outcome(op, given, { training }, dy);
-        const kinds = (values: Float32Array) =>
-          Array.from(values, (value) => (Number.isFinite(value) ? Math.sign(value) : value));
-        return { y: kinds(y), dx: kinds(dx), dgamma: kinds(dgamma), dbeta: kinds(dbeta) };
+        return kindsOf(await outcome(op, given, { training }, dy));
       };
       const [one, other] = [await run(fused), await run(apart)];
       expect(other.y.filter(Number.isNaN).length).toBeGreaterThan(0);
@@ -140,7 +137,8 @@ describe("batchNormReluDropout with a pool", () => {
     }
   });
 
-  it.skipIf(!gpu.info.isSoftware)("has no NaN from an infinity in evaluation that ReLU stops", async () => {
+  it("has no NaN in gamma's gradient from an infinity in evaluation that ReLU stops", async (context) => {
+    if (!gpu.info.isSoftware) context.skip("on this adapter the ops run one after the other");
     for (const place of [0, 1, 6, 7]) {
       const given = setUp([1, 2, 6, 4]);
       const x = given.data.x.fill(-9);

@@ -74,3 +74,10 @@ export async function threeSteps(
   }
   return { results, running: [await runningMean.data(), await runningVar.data()] };
 }
+
+/** Of an outcome's output and gradients: where there's NaN, which infinity, or which sign. */
+export function kindsOf({ y, dx, dgamma, dbeta }: Awaited<ReturnType<typeof outcomeOf>>) {
+  const kinds = (values: Float32Array) =>
+    Array.from(values, (value) => (Number.isFinite(value) ? Math.sign(value) : value));
+  return { y: kinds(y), dx: kinds(dx), dgamma: kinds(dgamma), dbeta: kinds(dbeta) };
+}

@@ -110,6 +110,14 @@ const affineGrad = (label: string, cell: Cell) =>
 export const batchNormAffineGrad = affineGrad("batch_norm_affine_grad", "quad");
 export const batchNormAffineGradScalar = affineGrad("batch_norm_affine_grad_scalar", "scalar");
 
+/** What dx takes from a column. */
+export const inputGradFactors = wgsl`
+    let shift = moments[column];
+    let offset = moments[params.columns + column];
+    let factor = coefficients[column];
+    let mean = coefficients[params.columns + column];
+    let slope = coefficients[2u * params.columns + column];`;
+
 const inputGrad = <R extends Elements, P extends Params>(
   label: string,
   cell: Cell,
@@ -120,12 +128,7 @@ const inputGrad = <R extends Elements, P extends Params>(
     write: { dx: cell },
     params: { ...walkParams, ...incoming.params },
     declarations: `alias cell = ${cell};${gates[cell]}`,
-    body: wgsl`${walk}
-    let shift = moments[column];
-    let offset = moments[params.columns + column];
-    let factor = coefficients[column];
-    let mean = coefficients[params.columns + column];
-    let slope = coefficients[2u * params.columns + column];
+    body: wgsl`${walk}${inputGradFactors}
     for (var eight = begin; eight < end; eight += 8u) {
       let word = ${incoming.word};
       for (var row = eight; row < min(eight + 8u, end); row++) {

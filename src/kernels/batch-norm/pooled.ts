@@ -11,7 +11,7 @@ import { isTwoByTwo, type MaxPoolSize, maxPoolOutput, places } from "../max-pool
 import { positivePartWgsl } from "../positive-part.ts";
 import { unroll } from "../unroll.ts";
 import { type BatchNormSize, type cutIntoChunks, walk, walkParams } from "./columns.ts";
-import { type AffineGradViews, mergeSums } from "./gradient.ts";
+import { type AffineGradViews, inputGradFactors, mergeSums } from "./gradient.ts";
 
 /** Columns of channels, and windows of a row. */
 const params = { n: "u32", columns: "u32", windows: "u32" } as const;
@@ -87,12 +87,7 @@ export const batchNormPooledInputGrad = kernel("batch_norm_pooled_input_grad", {
   write: { dx: "quad" },
   params,
   declarations: places.quad,
-  body: wgsl`${locate}
-    let shift = moments[column];
-    let offset = moments[params.columns + column];
-    let factor = coefficients[column];
-    let mean = coefficients[params.columns + column];
-    let slope = coefficients[2u * params.columns + column];
+  body: wgsl`${locate}${inputGradFactors}
     for (var out = 0u; out < params.windows; out++) {${ofWindow}
       let place = unpack(gate[k]);
       let gradient = dy[k];

@@ -25,8 +25,8 @@ export interface BatchNormReluDropoutOptions extends BatchNormOptions {
 /**
  * `dropout(relu(batchNorm(x, gamma, beta)))`, and perhaps a max-pool of that, in two passes over x instead of four, and two instead of four for its gradient.
  *
- * Values, statistics, special values and the stream's draws are those of the ops one after the other; but a pool in the same passes has no NaN in
- * its gradients from an infinity in evaluation that ReLU stops. Forward keeps one bit an element for backward: whether it came through ReLU and dropout; or a byte a
+ * Values, statistics, special values and the stream's draws are those of the ops one after the other; but with a pool in the same passes, in evaluation, an infinity
+ * that ReLU stops makes no NaN of gamma's gradient, and of x's only its own. Forward keeps one bit an element for backward: whether it came through ReLU and dropout; or a byte a
  * window: where its maximum was.
  * @param x `[M, C]` or `[N, H, W, C]`
  * @param gamma `[C]`
